@@ -1,0 +1,1 @@
+"""Caffe networks from legos: build, count and train them, with or without Caffe."""

@@ -1,0 +1,85 @@
+"""Every error a user can cause, as one tree.
+
+NetbuilderError
+├── ParseError            a prototxt or binary file that cannot be read: file, line, column
+├── FieldError            a field, enum value or keyword that Caffe's messages do not have
+├── UnknownLayerError     a layer type without a rule
+├── ShapeError            a layer that its bottoms do not fit: layer, type, values
+├── GraphError            a net that does not hang together: missing bottoms, cycles, doubled names
+├── BuildError            options that describe no network, or a place that cannot be written
+├── SolverError           a solver file that describes no training run
+├── DataError             a data source that is missing, broken or of the wrong shape
+└── EngineError           an engine that did not do its work
+    ├── EngineNotFound    no interpreter with that engine; says how to get one
+    └── CaffeCrashed      real Caffe died; carries its last words
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NetbuilderError(Exception):
+    """Base of all errors of this package; its text is meant for the user."""
+
+
+class ParseError(NetbuilderError):
+    """A file that is not what it should be. Lines and columns count from 1."""
+
+    def __init__(
+        self, message: str, file: str = "<string>", line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        self.message, self.file, self.line, self.column = message, file, line, column
+        place = ":".join(str(part) for part in (file, line, column) if part is not None)
+        super().__init__(f"{place}: {message}")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.message, self.file, self.line, self.column)
+
+
+class FieldError(NetbuilderError, AttributeError):
+    """A field or enum value that does not exist; an AttributeError too, as pycaffe raises."""
+
+
+class UnknownLayerError(NetbuilderError):
+    """A layer type that no rule is registered for."""
+
+
+class ShapeError(NetbuilderError):
+    """A layer whose fields and bottom shapes contradict each other."""
+
+
+class GraphError(NetbuilderError):
+    """Layers that cannot be connected."""
+
+
+class BuildError(NetbuilderError):
+    """Options that describe no network, or a place that cannot be written to."""
+
+
+class SolverError(NetbuilderError):
+    """A solver that describes no training run."""
+
+
+class DataError(NetbuilderError):
+    """A data source that is missing, broken or of the wrong shape."""
+
+
+class EngineError(NetbuilderError):
+    """An engine that could not do its work."""
+
+
+class EngineNotFound(EngineError):
+    """No interpreter with the wanted engine was found; the text says how to get one."""
+
+
+class CaffeCrashed(EngineError):
+    """Real Caffe's process died; the text carries its last words."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A closing phrase such as ``; did you mean "kernel_size"?``, empty if nothing is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
