@@ -1,0 +1,1 @@
+"""Caffe's messages: the schema (`caffe.proto`), its classes, and reading and writing of files."""
