@@ -5,6 +5,7 @@ NetbuilderError
 ├── FieldError            a field, enum value or keyword that Caffe's messages do not have
 ├── UnknownLayerError     a layer type without a rule
 ├── ShapeError            a layer that its bottoms do not fit: layer, type, values
+│   └── ShapeUnknown      a data layer whose file does not tell its shape; asks for it by name
 ├── GraphError            a net that does not hang together: missing bottoms, cycles, doubled names
 ├── BuildError            options that describe no network, or a place that cannot be written
 ├── SolverError           a solver file that describes no training run
@@ -49,6 +50,10 @@ class UnknownLayerError(NetbuilderError):
 
 class ShapeError(NetbuilderError):
     """A layer whose fields and bottom shapes contradict each other."""
+
+
+class ShapeUnknown(ShapeError):
+    """A source of data whose shape nothing tells; the caller can give it."""
 
 
 class GraphError(NetbuilderError):

@@ -1,0 +1,138 @@
+"""A net resolved: its layers in order, each with all shapes (Net::Init, net.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netbuilder import passes
+from netbuilder.errors import GraphError, NetbuilderError, did_you_mean
+from netbuilder.layer import Layer, Shape, layer_class, show
+from netbuilder.proto import caffe_pb2
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The layer and index of the blob that a shared parameter lives in."""
+
+    layer: Layer
+    index: int
+
+
+@dataclass
+class Graph:
+    """The layers of one phase in the order Caffe runs them, and every blob's shape.
+
+    ``shared`` maps (position of the layer, blob index) of a parameter that lives in an earlier
+    layer to its Owner. ``outputs`` are the blobs that no layer takes. Caffe does not mind two
+    layers of one name, so names are no keys here.
+    """
+
+    name: str
+    phase: int
+    layers: list[Layer] = field(default_factory=list)
+    blobs: dict[str, Shape] = field(default_factory=dict)
+    shared: dict[tuple[int, int], Owner] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+
+    @property
+    def batch(self) -> int:
+        """Images per pass: the first dimension of the first blob that is not a scalar."""
+        return next((shape[0] for shape in self.blobs.values() if shape), 1)
+
+
+def resolve(
+    net: Any,
+    phase: int = caffe_pb2.TRAIN,
+    level: int = 0,
+    stages: Iterable[str] = (),
+    inputs: Mapping[str, Shape] | None = None,
+) -> Graph:
+    """The graph of a NetParameter in one phase.
+
+    ``inputs`` gives the shapes of blobs that the file cannot tell. Raises a NetbuilderError that
+    names the layer: ShapeError, ShapeUnknown, UnknownLayerError or GraphError.
+    """
+    chosen = passes.for_phase(passes.upgrade(net), phase, level, stages)
+    builder = _Builder(Graph(chosen.name, phase), dict(inputs or {}))
+    for message in chosen.layer:
+        builder.add(message)
+    return builder.finish()
+
+
+class _Builder:
+    """Adds layers one by one, as Net::Init does."""
+
+    def __init__(self, graph: Graph, inputs: dict[str, Shape]) -> None:
+        self.graph, self.inputs = graph, inputs
+        self.makers: dict[str, str] = {}  # blob -> the layer that made it
+        self.unused: dict[str, None] = {}  # blobs that no layer has taken yet, in order
+        self.owners: dict[str, Owner] = {}
+
+    def add(self, message: Any) -> None:
+        bottoms = [self._bottom(message, name) for name in message.bottom]
+        phase = message.phase if message.HasField("phase") else self.graph.phase
+        told = {top: self.inputs[top] for top in message.top if top in self.inputs}
+        layer = self._layer(message, bottoms, phase, told)
+        self._add_tops(layer)
+        self._share(layer)
+        self.graph.layers.append(layer)
+
+    def _layer(self, message: Any, bottoms: list[Shape], phase: int, told: dict) -> Layer:
+        try:
+            layer = layer_class(message.type)(message, bottoms, phase, told)
+        except NetbuilderError as error:
+            if message.name not in str(error):
+                raise type(error)(f'layer "{message.name}": {error}') from error
+            raise
+        for top, shape in told.items():
+            if layer.top_shapes[layer.tops.index(top)] != tuple(shape):
+                raise GraphError(f'blob "{top}" is not an input: layer "{layer.name}" '
+                                 f"({layer.type}) makes it, so its shape cannot be given")
+        return layer
+
+    def _bottom(self, message: Any, name: str) -> Shape:
+        if name not in self.graph.blobs:
+            known = did_you_mean(name, self.graph.blobs)
+            raise GraphError(f'layer "{message.name}" ({message.type}): no layer above it makes '
+                             f'its bottom "{name}"{known}')
+        self.unused.pop(name, None)
+        return self.graph.blobs[name]
+
+    def _add_tops(self, layer: Layer) -> None:
+        for index, (top, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=False)):
+            in_place = index < len(layer.bottoms) and layer.bottoms[index] == top
+            if top in self.makers and not in_place:
+                raise GraphError(f'blob "{top}" is made twice: by layer "{self.makers[top]}" and '
+                                 f'by layer "{layer.name}"')
+            if in_place and shape != self.graph.blobs[top]:
+                layer.fail(f'cannot work in place: its bottom "{top}" is '
+                           f"{show(self.graph.blobs[top])}, its top {show(shape)}")
+            self.makers[top] = layer.name
+            self.unused[top] = None
+            self.graph.blobs[top] = shape
+
+    def _share(self, layer: Layer) -> None:
+        """Parameters with a name live in the first layer that has it (Net::AppendParam)."""
+        for index, (spec, blob) in enumerate(zip(layer.message.param, layer.blobs, strict=False)):
+            if not spec.name:
+                continue
+            owner = self.owners.setdefault(spec.name, Owner(layer, index))
+            if owner.layer is layer and owner.index == index:
+                continue
+            theirs = owner.layer.blobs[owner.index]
+            permissive = spec.share_mode == caffe_pb2.ParamSpec.PERMISSIVE
+            same = theirs.count == blob.count if permissive else theirs.shape == blob.shape
+            if not same:
+                layer.fail(f'shares parameter "{spec.name}" of layer "{owner.layer.name}", but '
+                           f"its shape is {show(blob.shape)} and theirs {show(theirs.shape)}")
+            self.graph.shared[len(self.graph.layers), index] = owner
+
+    def finish(self) -> Graph:
+        missing = [name for name in self.inputs if name not in self.graph.blobs]
+        if missing:
+            raise GraphError(f'no blob is named "{missing[0]}"'
+                             f"{did_you_mean(missing[0], self.graph.blobs)}")
+        self.graph.outputs = list(self.unused)
+        return self.graph

@@ -1,0 +1,217 @@
+"""Sources of data: layers without bottoms, and what their files tell of the shapes.
+
+A file tells a shape in this order: what the caller vouches for (``told``), declared dimensions,
+``crop_size`` with the channels that follow from the transformation, and last the source itself
+where it exists. Nothing is guessed: a shape that nothing tells raises ShapeUnknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from netbuilder.errors import ShapeUnknown
+from netbuilder.layer import Layer, Shape, register
+
+
+class Source(Layer):
+    """A layer without bottoms."""
+
+    bottoms_wanted = (0, 0)
+    tops_wanted = (1, None)
+
+    def shapes(self) -> Sequence[Shape]:
+        if self.told and all(top in self.told for top in self.tops):
+            return [self.told[top] for top in self.tops]
+        return self.declared()
+
+    def declared(self) -> Sequence[Shape]:
+        """The shapes that the file, or the source it names, tells."""
+        raise NotImplementedError
+
+    def unknown(self, why: str) -> NoReturn:
+        """Raises ShapeUnknown, which tells how to name the shape."""
+        top = self.tops[0] if self.tops else "data"
+        raise ShapeUnknown(f'layer "{self.name}" ({self.type}): nothing tells the shape of '
+                           f'"{top}": {why}. Give it: --input {top}=N,C,H,W')
+
+    def one_per_top(self, values: Sequence, what: str) -> list:
+        """Values given once for all tops, or once per top."""
+        if len(values) not in (1, self.top_count):
+            self.fail(f"{what} must be given once, or once per top ({self.top_count}), "
+                      f"not {len(values)} times")
+        return list(values) * (self.top_count if len(values) == 1 else 1)
+
+
+@register
+class Input(Source):
+    """Blobs that the caller fills (input_layer.cpp)."""
+
+    param = "input_param"
+
+    def declared(self) -> Sequence[Shape]:
+        if not self.fields.shape:
+            self.unknown("input_param has no shape")
+        return [tuple(shape.dim) for shape in self.one_per_top(self.fields.shape, "shape")]
+
+
+@register
+class DummyData(Source):
+    """Blobs that fillers fill (dummy_data_layer.cpp)."""
+
+    param = "dummy_data_param"
+
+    def setup(self) -> None:
+        fillers = len(self.fields.data_filler)
+        if fillers not in (0, 1, self.top_count):
+            self.fail(f"{fillers} data fillers; give none, one, or one per top")
+
+    def declared(self) -> Sequence[Shape]:
+        fields = self.fields
+        legacy = (fields.num, fields.channels, fields.height, fields.width)
+        if any(legacy) and fields.shape:
+            self.fail("give shape, or num, channels, height and width; not both")
+        if any(legacy):
+            names = ("num", "channels", "height", "width")
+            columns = map(self.one_per_top, legacy, names)
+            return list(zip(*columns, strict=True))
+        if not fields.shape:
+            self.unknown("dummy_data_param has no shape")
+        return [tuple(shape.dim) for shape in self.one_per_top(fields.shape, "shape")]
+
+
+@register
+class Parameter(Source):
+    """A learned blob as a top (parameter_layer.hpp)."""
+
+    param = "parameter_param"
+    tops_wanted = (1, 1)
+
+    def declared(self) -> Sequence[Shape]:
+        return [tuple(self.fields.shape.dim)]
+
+    def parameters(self) -> Sequence[tuple[str, Shape]]:
+        return [("parameter", tuple(self.fields.shape.dim))]
+
+
+class _Labelled(Source):
+    """Images and, as a second top, one label each.
+
+    Attributes: ``batch_size``, ``crop_size`` (0: none).
+    """
+
+    tops_wanted = (1, 2)
+
+    def setup(self) -> None:
+        self.batch_size: int = self.fields.batch_size
+        self.crop_size: int = self.message.transform_param.crop_size
+        if self.batch_size < 1 and not self.told:
+            self.fail("batch_size must be at least 1")
+
+    def shapes(self) -> Sequence[Shape]:
+        data = self.told[self.tops[0]] if self.tops and self.tops[0] in self.told else (
+            self.batch_size, *self.image())
+        label = self.told.get(self.tops[1]) if len(self.tops) > 1 else None
+        return [data, label or data[:1]][: self.top_count]
+
+    def image(self) -> Shape:
+        """Channels, height and width of one transformed image."""
+        channels = self.channels()
+        if channels and self.crop_size:
+            return channels, self.crop_size, self.crop_size
+        stored = self.stored()
+        return (stored[0], self.crop_size, self.crop_size) if self.crop_size else stored
+
+    def channels(self) -> int | None:
+        """The channels, where the transformation tells them."""
+        transform = self.message.transform_param
+        if len(transform.mean_value) > 1:  # one mean per channel; a single one is for any number
+            return len(transform.mean_value)
+        return 3 if transform.force_color else 1 if transform.force_gray else None
+
+    def stored(self) -> Shape:
+        """Channels, height and width of an image as the source holds it."""
+        raise NotImplementedError
+
+
+@register
+class Data(_Labelled):
+    """An LMDB or LevelDB of Datum (data_layer.cpp)."""
+
+    param = "data_param"
+
+    def stored(self) -> Shape:
+        from netbuilder.data.db import first_datum_shape
+        from netbuilder.errors import DataError
+
+        try:
+            return first_datum_shape(self.fields.source)
+        except DataError as error:
+            missing = "" if self.crop_size else "no crop_size, and "
+            self.unknown(f"{missing}{error}")
+
+
+@register
+class ImageData(_Labelled):
+    """Image files from a list (image_data_layer.cpp)."""
+
+    param = "image_data_param"
+    tops_wanted = (2, 2)
+
+    def channels(self) -> int | None:
+        return 3 if self.fields.is_color else 1
+
+    def image(self) -> Shape:
+        fields = self.fields
+        if (fields.new_height > 0) != (fields.new_width > 0):
+            self.fail("give both new_height and new_width, or neither")
+        if not self.crop_size and fields.new_height:
+            return self.channels(), fields.new_height, fields.new_width
+        return super().image()
+
+    def stored(self) -> Shape:
+        from netbuilder.data.image_list import first_image_shape
+        from netbuilder.errors import DataError
+
+        try:
+            return first_image_shape(self.fields.source, self.fields.root_folder,
+                                     self.fields.is_color)
+        except DataError as error:
+            self.unknown(f"no crop_size, no new_height and new_width, and {error}")
+
+
+@register
+class MemoryData(_Labelled):
+    """Arrays that the caller hands over (memory_data_layer.cpp)."""
+
+    param = "memory_data_param"
+    tops_wanted = (2, 2)
+
+    def image(self) -> Shape:
+        # The declared size is final: a crop_size is checked against it but does not change it.
+        fields = self.fields
+        if not fields.channels * fields.height * fields.width:
+            self.unknown("memory_data_param needs channels, height and width")
+        return fields.channels, fields.height, fields.width
+
+
+@register
+class HDF5Data(Source):
+    """Datasets of HDF5 files, one per top, named as the tops (hdf5_data_layer.cpp)."""
+
+    param = "hdf5_data_param"
+
+    def setup(self) -> None:
+        self.batch_size: int = self.fields.batch_size
+        if self.message.HasField("transform_param"):
+            self.fail("transform_param does not work here: Caffe transforms no HDF5 data")
+
+    def declared(self) -> Sequence[Shape]:
+        from netbuilder.data.hdf5 import first_shapes
+        from netbuilder.errors import DataError
+
+        try:
+            rows = first_shapes(self.fields.source, self.tops)
+        except DataError as error:
+            self.unknown(str(error))
+        return [(self.batch_size, *row[1:]) for row in rows]

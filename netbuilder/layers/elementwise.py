@@ -1,0 +1,64 @@
+"""Eltwise, Softmax, ArgMax: values combined across blobs or along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.proto import caffe_pb2
+
+_Eltwise = caffe_pb2.EltwiseParameter
+
+
+@register
+class Eltwise(Layer):
+    """Product, weighted sum or maximum of equal shapes (eltwise_layer.cpp)."""
+
+    param = "eltwise_param"
+    bottoms_wanted = (2, None)
+
+    def setup(self) -> None:
+        self.operation = self.fields.operation
+        self.coeff = tuple(self.fields.coeff) or (1.0,) * len(self.bottom_shapes)
+        if len(set(self.bottom_shapes)) > 1:
+            named = zip(self.bottoms or "?" * len(self.bottom_shapes), self.bottom_shapes,
+                        strict=True)
+            self.fail("bottoms must have one shape, but they are "
+                      + ", ".join(f"{name} {show(shape)}" for name, shape in named))
+        if len(self.coeff) != len(self.bottom_shapes):
+            self.fail(f"{len(self.coeff)} coefficients for {len(self.bottom_shapes)} bottoms")
+        if self.operation == _Eltwise.PROD and self.fields.coeff:
+            self.fail("coefficients are for SUM only")
+
+
+@register
+class Softmax(Layer):
+    """exp(x) / sum(exp(x)) along ``axis`` (softmax_layer.cpp)."""
+
+    param = "softmax_param"
+
+    def setup(self) -> None:
+        self.softmax_axis = self.axis(self.fields.axis)
+
+
+@register
+class ArgMax(Layer):
+    """The ``top_k`` largest of each image, or along ``axis`` (argmax_layer.cpp)."""
+
+    param = "argmax_param"
+
+    def setup(self) -> None:
+        shape, self.top_k = self.bottom_shapes[0], self.fields.top_k
+        self.along = self.axis(self.fields.axis) if self.fields.HasField("axis") else None
+        choices = prod(shape[1:]) if self.along is None else shape[self.along]
+        if not 1 <= self.top_k <= choices:
+            self.fail(f"top_k must lie between 1 and the {choices} values, not {self.top_k}")
+
+    def shapes(self) -> Sequence[Shape]:
+        shape = self.bottom_shapes[0]
+        if self.along is not None:
+            return [shape[: self.along] + (self.top_k,) + shape[self.along + 1:]]
+        kinds = 2 if self.fields.out_max_val else 1
+        # Always at least three axes: (N, 1 or 2, top_k, 1, ...).
+        return [(shape[0], kinds, self.top_k) + (1,) * max(len(shape) - 3, 0)]

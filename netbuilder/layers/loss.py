@@ -1,0 +1,82 @@
+"""Losses and Accuracy: predictions against labels, one number out (loss_layer.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from netbuilder.layer import Layer, Shape, register, show
+
+
+class Loss(Layer):
+    """A loss: a scalar top, added by Caffe itself if the layer names none."""
+
+    bottoms_wanted = (2, 2)
+    auto_top = True
+
+    def setup(self) -> None:
+        first, second = self.bottom_shapes[0], self.bottom_shapes[1]
+        if first[:1] != second[:1]:
+            self.fail(f"data {show(first)} and label {show(second)} must have the same first "
+                      f"dimension")
+
+    def shapes(self) -> Sequence[Shape]:
+        return [()] * self.top_count
+
+
+def check_labels(layer: Layer, axis: int) -> None:
+    """One label per prediction: the labels must number all axes but ``axis``."""
+    scores, labels = layer.bottom_shapes[:2]
+    wanted = prod(scores[:axis]) * prod(scores[axis + 1:])
+    if wanted != prod(labels):
+        layer.fail(f"predictions {show(scores)} need {wanted} labels along axis {axis}, but the "
+                   f"labels are {show(labels)} ({prod(labels)})")
+
+
+@register
+class SoftmaxWithLoss(Loss):
+    """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp)."""
+
+    param = "softmax_param"
+    tops_wanted = (1, 2)
+
+    def setup(self) -> None:
+        super().setup()
+        self.softmax_axis = self.axis(self.fields.axis)
+        check_labels(self, self.softmax_axis)
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(), self.bottom_shapes[0]][: self.top_count]
+
+
+@register
+class EuclideanLoss(Loss):
+    """Half the mean squared distance (euclidean_loss_layer.cpp)."""
+
+    def setup(self) -> None:
+        super().setup()
+        first, second = (prod(shape[1:]) for shape in self.bottom_shapes)
+        if first != second:
+            self.fail(f"bottoms {show(self.bottom_shapes[0])} and {show(self.bottom_shapes[1])} "
+                      f"differ in size")
+
+
+@register
+class Accuracy(Layer):
+    """The share of labels among the ``top_k`` scores; a second top: per class
+    (accuracy_layer.cpp)."""
+
+    param = "accuracy_param"
+    bottoms_wanted = (2, 2)
+    tops_wanted = (1, 2)
+
+    def setup(self) -> None:
+        self.top_k = self.fields.top_k
+        self.label_axis = self.axis(self.fields.axis)
+        check_labels(self, self.label_axis)
+        classes = prod(self.bottom_shapes[0]) // max(prod(self.bottom_shapes[1]), 1)
+        if self.top_k > classes:
+            self.fail(f"top_k {self.top_k} is more than the {classes} classes")
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(), (self.bottom_shapes[0][self.label_axis],)][: self.top_count]

@@ -1,0 +1,59 @@
+"""BatchNorm, LRN, MVN: statistics over a blob, and what they normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.proto import caffe_pb2
+
+
+@register
+class BatchNorm(Layer):
+    """Normalises each channel; Scale brings gamma and beta (batch_norm_layer.cpp).
+
+    Three blobs: sums of means and variances and the weight of those sums. A solver never changes
+    them; Caffe forces their ``lr_mult`` to 0 and aborts on any other. ``use_global_stats``
+    follows the phase unless the file says otherwise.
+    """
+
+    param = "batch_norm_param"
+
+    def setup(self) -> None:
+        shape = self.bottom_shapes[0]
+        self.channels = 1 if len(shape) == 1 else shape[1] if shape else self.fail(
+            "needs a bottom with at least one axis")
+        self.eps = self.fields.eps
+        self.moving_average_fraction = self.fields.moving_average_fraction
+        self.use_global_stats = (
+            self.fields.use_global_stats if self.fields.HasField("use_global_stats")
+            else self.phase == caffe_pb2.TEST
+        )
+        if any(spec.lr_mult for spec in self.message.param[:3]):
+            self.fail("its statistics are not learned: param { lr_mult } must be 0 for each")
+
+    def learns(self, index: int) -> bool:
+        return False
+
+    def parameters(self) -> Sequence[tuple[str, Shape]]:
+        return [("mean", (self.channels,)), ("variance", (self.channels,)), ("weight", (1,))]
+
+
+@register
+class LRN(Layer):
+    """Local response normalisation across or within channels (lrn_layer.cpp)."""
+
+    param = "lrn_param"
+
+    def setup(self) -> None:
+        if len(self.bottom_shapes[0]) != 4:
+            self.fail(f"needs a bottom of 4 axes (N, C, H, W), not {show(self.bottom_shapes[0])}")
+        if self.fields.local_size % 2 == 0:
+            self.fail(f"local_size must be odd, not {self.fields.local_size}")
+
+
+@register
+class MVN(Layer):
+    """Mean-variance normalisation of each image (mvn_layer.cpp)."""
+
+    param = "mvn_param"

@@ -1,0 +1,90 @@
+"""Pooling over two spatial axes (pooling_layer.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.proto import caffe_pb2
+
+_Param = caffe_pb2.PoolingParameter
+
+
+def pooled_extent(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: bool) -> int:
+    """Output size of a pooling along one axis.
+
+    Caffe rounds up. With padding on either axis (``clip``), the last window must still start
+    inside the image or its leading pad.
+    """
+    span = size + 2 * pad - kernel
+    pooled = (-(-span // stride) if ceil else span // stride) + 1
+    if clip and (pooled - 1) * stride >= size + pad:
+        pooled -= 1
+    return pooled
+
+
+@register
+class Pooling(Layer):
+    """Maximum, average or stochastic choice in sliding windows.
+
+    Attributes: ``method`` (PoolingParameter.MAX, AVE, STOCHASTIC), ``kernel``, ``stride``,
+    ``pad`` as (h, w), ``global_pooling``, ``ceil``. A second top of MAX holds the positions.
+    """
+
+    param = "pooling_param"
+    tops_wanted = (1, 2)
+
+    def setup(self) -> None:
+        if len(self.bottom_shapes[0]) != 4:
+            self.fail(f"needs a bottom of 4 axes (N, C, H, W), not "
+                      f"{show(self.bottom_shapes[0])}")
+        self.method = self.fields.pool
+        self.ceil = self.fields.round_mode == _Param.CEIL
+        self.global_pooling = self.fields.global_pooling
+        if self.top_count == 2 and self.method != _Param.MAX:
+            self.fail("only MAX pooling has a second top")
+        self.kernel = self._kernel()
+        self.stride = self._pair("stride", self.fields.stride)
+        self.pad = self._pair("pad", self.fields.pad)
+        self._check()
+
+    def _pair(self, stem: str, both: int) -> Shape:
+        fields = self.fields
+        has_h, has_w = fields.HasField(f"{stem}_h"), fields.HasField(f"{stem}_w")
+        if has_h != has_w or (has_h and fields.HasField(stem)):
+            self.fail(f"give {stem}, or both {stem}_h and {stem}_w")
+        return (getattr(fields, f"{stem}_h"), getattr(fields, f"{stem}_w")) if has_h else (
+            both, both)
+
+    def _kernel(self) -> Shape:
+        fields = self.fields
+        has_size, has_h, has_w = map(fields.HasField, ("kernel_size", "kernel_h", "kernel_w"))
+        if self.global_pooling:
+            if has_size or has_h or has_w:
+                self.fail("global_pooling takes the whole image; leave the kernel out")
+            return self.bottom_shapes[0][2:]
+        if has_size == (has_h and has_w):
+            self.fail("needs kernel_size, or both kernel_h and kernel_w")
+        return (fields.kernel_size,) * 2 if has_size else (fields.kernel_h, fields.kernel_w)
+
+    def _check(self) -> None:
+        if 0 in self.kernel or 0 in self.stride:
+            self.fail(f"kernel {show(self.kernel)} and stride {show(self.stride)} must be positive")
+        if self.global_pooling and (self.pad != (0, 0) or self.stride != (1, 1)):
+            self.fail("global_pooling works with pad 0 and stride 1 only")
+        if any(self.pad):
+            if self.method == _Param.STOCHASTIC:
+                self.fail("stochastic pooling cannot pad")
+            if any(p >= k for p, k in zip(self.pad, self.kernel, strict=True)):
+                self.fail(f"pad {show(self.pad)} must be smaller than the kernel "
+                          f"{show(self.kernel)}")
+
+    def shapes(self) -> Sequence[Shape]:
+        spatial, clip = self.bottom_shapes[0][2:], any(self.pad)
+        pooled = tuple(
+            pooled_extent(*axis, ceil=self.ceil, clip=clip)
+            for axis in zip(spatial, self.kernel, self.stride, self.pad, strict=True)
+        )
+        if any(size < 1 for size in pooled):
+            self.fail(f"kernel {show(self.kernel)} is larger than its input {show(spatial)}")
+        return [self.bottom_shapes[0][:2] + pooled] * self.top_count

@@ -1,0 +1,137 @@
+"""Concat, Slice, Split, Flatten, Reshape ...: layers that move values and compute none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from netbuilder.layer import Layer, Shape, register, show
+
+
+@register
+class Concat(Layer):
+    """Joins bottoms along one axis (concat_layer.cpp)."""
+
+    param = "concat_param"
+    bottoms_wanted = (1, None)
+
+    def setup(self) -> None:
+        fields = self.fields
+        if fields.HasField("axis") and fields.HasField("concat_dim"):
+            self.fail("give axis or concat_dim, not both")
+        self.along = self.axis(fields.concat_dim if fields.HasField("concat_dim") else fields.axis)
+        first = self.bottom_shapes[0]
+        for index, shape in enumerate(self.bottom_shapes):
+            if len(shape) != len(first) or self._others(shape) != self._others(first):
+                self.fail(f"bottoms must agree except on axis {self.along}, but bottom 0 is "
+                          f"{show(first)} and bottom {index} is {show(shape)}")
+
+    def _others(self, shape: Shape) -> Shape:
+        return shape[: self.along] + shape[self.along + 1:]
+
+    def shapes(self) -> Sequence[Shape]:
+        first, total = self.bottom_shapes[0], sum(s[self.along] for s in self.bottom_shapes)
+        return [first[: self.along] + (total,) + first[self.along + 1:]]
+
+
+@register
+class Slice(Layer):
+    """Cuts a bottom along one axis, at ``slice_point`` or evenly (slice_layer.cpp)."""
+
+    param = "slice_param"
+    tops_wanted = (1, None)
+
+    def setup(self) -> None:
+        fields = self.fields
+        if fields.HasField("axis") and fields.HasField("slice_dim"):
+            self.fail("give axis or slice_dim, not both")
+        self.along = self.axis(fields.slice_dim if fields.HasField("slice_dim") else fields.axis)
+        self.sizes = self._sizes(self.bottom_shapes[0][self.along], self.top_count)
+
+    def _sizes(self, total: int, tops: int) -> Shape:
+        points = list(self.fields.slice_point)
+        if not points:
+            if total % tops:
+                self.fail(f"{total} values on axis {self.along} do not divide into {tops} tops")
+            return (total // tops,) * tops
+        if len(points) != tops - 1:
+            self.fail(f"{tops} tops need {tops - 1} slice points, not {len(points)}")
+        edges = [0, *points, total]
+        sizes = tuple(b - a for a, b in zip(edges, edges[1:], strict=False))
+        if any(size < 1 for size in sizes):
+            self.fail(f"slice points {points} must grow and stay inside 0..{total}")
+        return sizes
+
+    def shapes(self) -> Sequence[Shape]:
+        shape = self.bottom_shapes[0]
+        return [shape[: self.along] + (n,) + shape[self.along + 1:] for n in self.sizes]
+
+
+@register
+class Split(Layer):
+    """Copies a bottom to several tops; Caffe inserts it wherever a blob is used twice."""
+
+    tops_wanted = (1, None)
+
+
+@register
+class Flatten(Layer):
+    """Makes one axis of the axes from ``axis`` to ``end_axis`` (flatten_layer.cpp)."""
+
+    param = "flatten_param"
+
+    def shapes(self) -> Sequence[Shape]:
+        shape = self.bottom_shapes[0]
+        first, last = self.axis(self.fields.axis), self.axis(self.fields.end_axis)
+        if last < first:
+            self.fail(f"end_axis {last} lies before axis {first}")
+        return [shape[:first] + (prod(shape[first: last + 1]),) + shape[last + 1:]]
+
+
+@register
+class Silence(Layer):
+    """Takes blobs that nothing else wants, so that Caffe does not print them."""
+
+    bottoms_wanted = (1, None)
+    tops_wanted = (0, 0)
+
+    def shapes(self) -> Sequence[Shape]:
+        return []
+
+
+@register
+class Reshape(Layer):
+    """The same values under another shape; 0 copies a dimension, -1 is worked out
+    (reshape_layer.cpp)."""
+
+    param = "reshape_param"
+
+    def shapes(self) -> Sequence[Shape]:
+        bottom, fields = self.bottom_shapes[0], self.fields
+        first = fields.axis + (len(bottom) + 1 if fields.axis < 0 else 0)
+        if not 0 <= first <= len(bottom):
+            self.fail(f"axis {fields.axis} does not exist in a bottom of shape {show(bottom)}")
+        end = len(bottom) if fields.num_axes == -1 else first + fields.num_axes
+        if fields.num_axes < -1 or end > len(bottom):
+            self.fail(f"num_axes {fields.num_axes} from axis {first} does not fit {show(bottom)}")
+        before, after = bottom[:first], bottom[end:]
+        return [before + self._filled(bottom, first, prod(before) * prod(after)) + after]
+
+    def _filled(self, bottom: Shape, first: int, outside: int) -> Shape:
+        wanted = list(self.fields.shape.dim)
+        for index, dim in enumerate(wanted):
+            if dim == 0:
+                if first + index >= len(bottom):
+                    self.fail(f"dim {index} is 0, but {show(bottom)} has no axis {first + index}")
+                wanted[index] = bottom[first + index]
+        if wanted.count(-1) > 1:
+            self.fail("at most one dim may be -1")
+        if -1 in wanted:
+            known = outside * prod(dim for dim in wanted if dim != -1)
+            if not known or prod(bottom) % known:
+                self.fail(f"{prod(bottom)} values do not divide by the other dims ({known})")
+            wanted[wanted.index(-1)] = prod(bottom) // known
+        if outside * prod(wanted) != prod(bottom):
+            self.fail(f"{show(bottom)} has {prod(bottom)} values, the new shape "
+                      f"{outside * prod(wanted)}")
+        return tuple(wanted)

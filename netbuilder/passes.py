@@ -1,0 +1,83 @@
+"""Passes: functions from a NetParameter to a new one. The given message never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from netbuilder.errors import GraphError
+from netbuilder.proto import caffe_pb2
+
+
+def copy(net: Any) -> Any:
+    """An independent copy of a message."""
+    twin = type(net)()
+    twin.CopyFrom(net)
+    return twin
+
+
+def upgrade(net: Any) -> Any:
+    """The net in today's format: ``input`` fields become Input layers (upgrade_proto.cpp)."""
+    if net.layers:
+        raise GraphError('this file uses the old "layers { }" format, which is not read yet; '
+                         "upgrade_net_proto_text of Caffe converts it")
+    if not net.input:
+        return net
+    new = copy(net)
+    del new.layer[:]
+    inputs = new.layer.add(name="input", type="Input", top=net.input)
+    inputs.input_param.shape.extend(_input_shapes(net))
+    new.layer.extend(net.layer)
+    for name in ("input", "input_shape", "input_dim"):
+        new.ClearField(name)
+    return new
+
+
+def _input_shapes(net: Any) -> list[Any]:
+    """One BlobShape per ``input``, from ``input_shape`` or, four by four, ``input_dim``."""
+    if net.input_shape:
+        return list(net.input_shape)
+    dims = list(net.input_dim)
+    if len(dims) not in (0, 4 * len(net.input)):
+        raise GraphError(f"{len(net.input)} input(s) need {4 * len(net.input)} input_dim values, "
+                         f"not {len(dims)}")
+    return [caffe_pb2.BlobShape(dim=dims[i: i + 4]) for i in range(0, len(dims), 4)]
+
+
+def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) -> Any:
+    """The layers that one phase keeps (Net::FilterNet); their rules are left out.
+
+    Raises GraphError for a layer that has both include and exclude rules.
+    """
+    state = caffe_pb2.NetState(phase=phase, level=level, stage=stages)
+    kept = caffe_pb2.NetParameter()
+    kept.CopyFrom(net)
+    del kept.layer[:]
+    kept.state.CopyFrom(state)
+    for layer in net.layer:
+        if _included(layer, state):
+            twin = kept.layer.add()
+            twin.CopyFrom(layer)
+            twin.ClearField("include")
+            twin.ClearField("exclude")
+    return kept
+
+
+def _included(layer: Any, state: Any) -> bool:
+    if layer.include and layer.exclude:
+        raise GraphError(f'layer "{layer.name}": give include rules or exclude rules, not both')
+    if layer.include:
+        return any(_meets(rule, state) for rule in layer.include)
+    return not any(_meets(rule, state) for rule in layer.exclude)
+
+
+def _meets(rule: Any, state: Any) -> bool:
+    """True if every condition of a NetStateRule holds (Net::StateMeetsRule)."""
+    if rule.HasField("phase") and rule.phase != state.phase:
+        return False
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return False
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return False
+    return (all(stage in state.stage for stage in rule.stage)
+            and not any(stage in state.stage for stage in rule.not_stage))

@@ -1,0 +1,107 @@
+"""Python values into messages, by name: dicts become messages, lists repeated fields."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from netbuilder.errors import FieldError, did_you_mean
+from netbuilder.proto import caffe_pb2
+
+
+def assign(message: Any, name: str, value: Any) -> None:
+    """Sets field ``name`` of ``message``; a single value for a repeated field makes a list.
+
+    Raises FieldError for an unknown field, and for a value that the field cannot hold.
+    """
+    field = message.DESCRIPTOR.fields_by_name.get(name)
+    if field is None:
+        known = message.DESCRIPTOR.fields_by_name
+        raise FieldError(f'{message.DESCRIPTOR.name} has no field "{name}"'
+                         f"{did_you_mean(name, known)}")
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not _repeated(field):
+        if len(values) != 1:
+            raise FieldError(f"{name} takes one value, not {value!r}")
+        _assign_one(message, field, values[0])
+    elif field.message_type is not None:
+        for item in values:
+            _fill(getattr(message, name).add(), field, item)
+    else:
+        _checked(getattr(message, name).extend, field,
+                 [_number(field, item) for item in values])
+
+
+def _assign_one(message: Any, field: Any, value: Any) -> None:
+    if field.message_type is not None:
+        target = getattr(message, field.name)
+        target.SetInParent()
+        _fill(target, field, value)
+    else:
+        _checked(lambda v: setattr(message, field.name, v), field, _number(field, value))
+
+
+def _fill(target: Any, field: Any, value: Any) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            assign(target, key, item)
+    elif getattr(value, "DESCRIPTOR", None) is target.DESCRIPTOR:
+        target.MergeFrom(value)
+    elif getattr(getattr(value, "DESCRIPTOR", None), "full_name", "") == (
+            target.DESCRIPTOR.full_name):  # a message of another descriptor pool
+        target.MergeFromString(value.SerializeToString())
+    else:
+        raise FieldError(f"{field.name} is a {target.DESCRIPTOR.name}; give it a dict, "
+                         f"not {value!r}")
+
+
+def _repeated(field: Any) -> bool:
+    modern = getattr(field, "is_repeated", None)  # protobuf >= 6 warns about .label
+    return modern if modern is not None else field.label == field.LABEL_REPEATED
+
+
+def _number(field: Any, value: Any) -> Any:
+    """An enum value's number from its name; anything else unchanged."""
+    enum = field.enum_type
+    if enum is None or not isinstance(value, str):
+        return value
+    if value not in enum.values_by_name:
+        raise FieldError(f'{field.name} has no value "{value}"; known: '
+                         f"{', '.join(enum.values_by_name)}")
+    return enum.values_by_name[value].number
+
+
+def _checked(setter: Any, field: Any, value: Any) -> None:
+    try:
+        setter(value)
+    except (TypeError, ValueError) as error:
+        raise FieldError(f"{field.name} cannot be {value!r}: {error}") from None
+
+
+@cache
+def _param_fields() -> dict[str, str]:
+    """Layer type -> its field in LayerParameter, by the message's name as pycaffe does it."""
+    fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
+    return {
+        field.message_type.name[: -len("Parameter")]: field.name
+        for field in fields
+        if field.name.endswith("_param") and field.message_type is not None
+    }
+
+
+def param_field(type_name: str) -> str | None:
+    """The LayerParameter field that holds a layer type's own fields, if it has one."""
+    return _param_fields().get(type_name)
+
+
+def enum_value(message_name: str, value: str) -> int:
+    """The number of an enum value inside a message, such as PoolingParameter.MAX."""
+    descriptor = caffe_pb2.DESCRIPTOR.message_types_by_name.get(message_name)
+    if descriptor is None:
+        known = caffe_pb2.DESCRIPTOR.message_types_by_name
+        raise FieldError(f'Caffe has no "{message_name}"{did_you_mean(message_name, known)}')
+    values = {v.name: v.number for enum in descriptor.enum_types for v in enum.values}
+    if value not in values:
+        raise FieldError(f'{message_name} has no value "{value}"{did_you_mean(value, values)} '
+                         f"Known values: {', '.join(values) or 'none'}")
+    return values[value]
