@@ -186,6 +186,6 @@ def layer_class(type_name: str) -> type[Layer]:
     if type_name not in types:
         raise UnknownLayerError(
             f'unknown layer type "{type_name}"{did_you_mean(type_name, types)} '
-            f"Known types: {', '.join(sorted(types))}"
+            f"Known types: {', '.join(sorted(types))}. A type of your own: docs/adding.md"
         )
     return types[type_name]

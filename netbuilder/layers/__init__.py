@@ -9,5 +9,6 @@ from netbuilder.layers import (  # noqa: F401
     neuron,
     normalization,
     pooling,
+    recurrent,
     shape,
 )

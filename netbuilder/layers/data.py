@@ -215,3 +215,14 @@ class HDF5Data(Source):
         except DataError as error:
             self.unknown(str(error))
         return [(self.batch_size, *row[1:]) for row in rows]
+
+
+@register
+class WindowData(_Labelled):
+    """Windows of images, from a list of boxes (window_data_layer.cpp)."""
+
+    param = "window_data_param"
+    tops_wanted = (2, 2)
+
+    def stored(self) -> Shape:
+        self.unknown("its window file is not read")

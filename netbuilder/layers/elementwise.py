@@ -62,3 +62,17 @@ class ArgMax(Layer):
         kinds = 2 if self.fields.out_max_val else 1
         # Always at least three axes: (N, 1 or 2, top_k, 1, ...).
         return [(shape[0], kinds, self.top_k) + (1,) * max(len(shape) - 3, 0)]
+
+
+@register
+class Reduction(Layer):
+    """Sum, mean or the like over all axes from ``axis`` on (reduction_layer.cpp)."""
+
+    param = "reduction_param"
+
+    def setup(self) -> None:
+        self.first_axis = self.axis(self.fields.axis)
+        self.operation, self.coeff = self.fields.operation, self.fields.coeff
+
+    def shapes(self) -> Sequence[Shape]:
+        return [self.bottom_shapes[0][: self.first_axis]]

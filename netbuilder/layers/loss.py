@@ -80,3 +80,75 @@ class Accuracy(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [(), (self.bottom_shapes[0][self.label_axis],)][: self.top_count]
+
+
+def legacy(shape: Shape) -> Shape:
+    """A shape of at most four axes as (N, C, H, W), ones behind (Blob::LegacyShape)."""
+    return shape + (1,) * (4 - len(shape))
+
+
+@register
+class HingeLoss(Loss):
+    """One-against-all hinge loss, L1 or L2 (hinge_loss_layer.cpp)."""
+
+    param = "hinge_loss_param"
+
+
+@register
+class MultinomialLogisticLoss(Loss):
+    """Multinomial logistic loss of probabilities (multinomial_logistic_loss_layer.cpp)."""
+
+    def setup(self) -> None:
+        super().setup()
+        if legacy(self.bottom_shapes[1])[1:] != (1, 1, 1):
+            self.fail(f"needs one label per image, not {show(self.bottom_shapes[1])}")
+
+
+@register
+class SigmoidCrossEntropyLoss(Loss):
+    """Cross-entropy of independent sigmoids (sigmoid_cross_entropy_loss_layer.cpp)."""
+
+    def setup(self) -> None:
+        super().setup()
+        if prod(self.bottom_shapes[0]) != prod(self.bottom_shapes[1]):
+            self.fail(f"predictions {show(self.bottom_shapes[0])} and targets "
+                      f"{show(self.bottom_shapes[1])} differ in size")
+
+
+@register
+class InfogainLoss(Loss):
+    """Logistic loss weighted by an information gain matrix (infogain_loss_layer.cpp)."""
+
+    param = "infogain_loss_param"
+    bottoms_wanted = (2, 3)
+    tops_wanted = (1, 2)
+
+    def setup(self) -> None:
+        super().setup()
+        self.softmax_axis = self.axis(self.fields.axis)
+        check_labels(self, self.softmax_axis)
+        classes = self.bottom_shapes[0][self.softmax_axis]
+        if len(self.bottom_shapes) == 3:
+            if prod(self.bottom_shapes[2]) != classes**2:
+                self.fail(f"the matrix {show(self.bottom_shapes[2])} must hold {classes}x{classes}")
+        elif not self.fields.source:
+            self.fail("needs the matrix: a third bottom, or infogain_loss_param { source }")
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(), self.bottom_shapes[0]][: self.top_count]
+
+
+@register
+class ContrastiveLoss(Loss):
+    """Distances of pairs, pulled together or pushed apart (contrastive_loss_layer.cpp)."""
+
+    param = "contrastive_loss_param"
+    bottoms_wanted = (3, 3)
+
+    def setup(self) -> None:
+        super().setup()
+        first, second, same = map(legacy, self.bottom_shapes)
+        flat = first[2:] == second[2:] == same[2:] == (1, 1)
+        if not flat or first[1] != second[1] or same[1] != 1:
+            self.fail("needs two bottoms (N, C) and one (N,), not "
+                      + ", ".join(map(show, self.bottom_shapes)))

@@ -10,7 +10,9 @@ from netbuilder.proto import caffe_pb2
 _Param = caffe_pb2.PoolingParameter
 
 
-def pooled_extent(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: bool) -> int:
+def pooled_extent(
+    size: int, kernel: int, stride: int, pad: int, *, ceil: bool, clip: bool
+) -> int:
     """Output size of a pooling along one axis.
 
     Caffe rounds up. With padding on either axis (``clip``), the last window must still start
@@ -88,3 +90,37 @@ class Pooling(Layer):
         if any(size < 1 for size in pooled):
             self.fail(f"kernel {show(self.kernel)} is larger than its input {show(spatial)}")
         return [self.bottom_shapes[0][:2] + pooled] * self.top_count
+
+
+@register
+class SPP(Layer):
+    """Spatial pyramid pooling: 1, 4, 16 ... bins, laid in a row (spp_layer.cpp)."""
+
+    param = "spp_param"
+
+    def setup(self) -> None:
+        if len(self.bottom_shapes[0]) != 4:
+            self.fail(f"needs a bottom of 4 axes (N, C, H, W), not "
+                      f"{show(self.bottom_shapes[0])}")
+        self.method, self.pyramid_height = self.fields.pool, self.fields.pyramid_height
+        if self.pyramid_height < 1:
+            self.fail("pyramid_height must be at least 1")
+
+    def level(self, index: int) -> tuple[Shape, Shape, Shape]:
+        """Kernel (which is the stride too), pad and pooled size of one level, each (h, w)."""
+        bins, spatial = 2**index, self.bottom_shapes[0][2:]
+        kernel = tuple(-(-size // bins) for size in spatial)
+        pad = tuple((k * bins - size + 1) // 2 for k, size in zip(kernel, spatial, strict=True))
+        if any(p >= k for p, k in zip(pad, kernel, strict=True)):
+            self.fail(f"level {index} has {bins}x{bins} bins, too many for {show(spatial)}")
+        clip = any(pad)
+        pooled = tuple(pooled_extent(n, k, k, p, ceil=True, clip=clip)
+                       for n, k, p in zip(spatial, kernel, pad, strict=True))
+        return kernel, pad, pooled
+
+    def shapes(self) -> Sequence[Shape]:
+        batch, channels = self.bottom_shapes[0][:2]
+        pooled = [self.level(index)[2] for index in range(self.pyramid_height)]
+        if len(pooled) == 1:  # a single level is a plain Pooling, not flattened
+            return [(batch, channels, *pooled[0])]
+        return [(batch, channels * sum(h * w for h, w in pooled))]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
+from netbuilder.errors import ShapeUnknown
 from netbuilder.layer import Layer, Shape, register, show
 
 
@@ -57,7 +59,7 @@ class Slice(Layer):
         if len(points) != tops - 1:
             self.fail(f"{tops} tops need {tops - 1} slice points, not {len(points)}")
         edges = [0, *points, total]
-        sizes = tuple(b - a for a, b in zip(edges, edges[1:], strict=False))
+        sizes = tuple(b - a for a, b in pairwise(edges))
         if any(size < 1 for size in sizes):
             self.fail(f"slice points {points} must grow and stay inside 0..{total}")
         return sizes
@@ -135,3 +137,111 @@ class Reshape(Layer):
             self.fail(f"{show(bottom)} has {prod(bottom)} values, the new shape "
                       f"{outside * prod(wanted)}")
         return tuple(wanted)
+
+
+@register
+class Crop(Layer):
+    """The first bottom cut to the size of the second from ``axis`` on (crop_layer.cpp)."""
+
+    param = "crop_param"
+    bottoms_wanted = (2, 2)
+
+    def setup(self) -> None:
+        data, size = self.bottom_shapes
+        self.first_axis = self.axis(self.fields.axis)
+        cropped, offsets = len(data) - self.first_axis, tuple(self.fields.offset)
+        if len(offsets) not in (0, 1, cropped):
+            self.fail(f"{len(offsets)} offsets for {cropped} cropped axes")
+        if len(size) < len(data):
+            self.fail(f"the size {show(size)} has fewer axes than the data {show(data)}")
+        self.offset = offsets if len(offsets) == cropped else (offsets or (0,)) * cropped
+        for axis, offset in enumerate(self.offset, self.first_axis):
+            if data[axis] - offset < size[axis]:
+                self.fail(f"axis {axis}: {size[axis]} values from {offset} on do not fit into "
+                          f"{data[axis]}")
+
+    def shapes(self) -> Sequence[Shape]:
+        data, size = self.bottom_shapes
+        return [data[: self.first_axis] + size[self.first_axis: len(data)]]
+
+
+@register
+class Tile(Layer):
+    """The bottom repeated ``tiles`` times along an axis (tile_layer.cpp)."""
+
+    param = "tile_param"
+
+    def setup(self) -> None:
+        self.along, self.tiles = self.axis(self.fields.axis), self.fields.tiles
+        if self.tiles < 1:
+            self.fail("tiles must be at least 1")
+
+    def shapes(self) -> Sequence[Shape]:
+        shape = self.bottom_shapes[0]
+        longer = shape[self.along] * self.tiles
+        return [shape[: self.along] + (longer,) + shape[self.along + 1:]]
+
+
+@register
+class BatchReindex(Layer):
+    """Images picked by index, as many as there are indices (batch_reindex_layer.cpp)."""
+
+    bottoms_wanted = (2, 2)
+
+    def shapes(self) -> Sequence[Shape]:
+        data, indices = self.bottom_shapes
+        if len(indices) != 1:
+            self.fail(f"the indices must have one axis, not {show(indices)}")
+        return [indices + data[1:]]
+
+
+@register
+class Filter(Layer):
+    """The images whose selector is not zero (filter_layer.cpp).
+
+    How many remain depends on the values; before the first pass Caffe, too, shows all.
+    """
+
+    bottoms_wanted = (2, None)
+    tops_wanted = (1, None)
+
+    def setup(self) -> None:
+        *data, selector = self.bottom_shapes
+        if self.top_count != len(data):
+            self.fail(f"{len(data)} filtered bottoms need as many tops, not {self.top_count}")
+        if any(dim != 1 for dim in selector[1:]):
+            self.fail(f"the selector {show(selector)} must hold one value per image")
+        if any(shape[:1] != selector[:1] for shape in data):
+            self.fail(f"bottoms and selector {show(selector)} must have the same first dimension")
+
+    def shapes(self) -> Sequence[Shape]:
+        return self.bottom_shapes[:-1]
+
+
+@register
+class HDF5Output(Layer):
+    """Writes data and labels to an HDF5 file (hdf5_output_layer.cpp)."""
+
+    param = "hdf5_output_param"
+    bottoms_wanted = (2, 2)
+    tops_wanted = (0, 0)
+
+    def shapes(self) -> Sequence[Shape]:
+        return []
+
+
+@register
+class Python(Layer):
+    """A layer written in Python: what it does stands in its module, not in the file."""
+
+    param = "python_param"
+    bottoms_wanted = (0, None)
+    tops_wanted = (0, None)
+
+    def shapes(self) -> Sequence[Shape]:
+        missing = [top for top in self.tops if top not in self.told]
+        if missing:
+            raise ShapeUnknown(
+                f'layer "{self.name}" (Python): {self.fields.module}.{self.fields.layer} decides '
+                f'the shape of "{missing[0]}". Give it: --input {missing[0]}=N,C,H,W')
+        return [self.told[top] for top in self.tops]
