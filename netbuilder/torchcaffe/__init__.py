@@ -1,0 +1,1 @@
+"""The embedded engine: pycaffe's surface on PyTorch. ``import netbuilder.torchcaffe as caffe``."""

@@ -1,0 +1,58 @@
+"""What pycaffe keeps for the whole process: the device and the random numbers.
+
+This is the one place with global state, because pycaffe's ``set_mode_gpu``, ``set_device`` and
+``set_random_seed`` are global by their meaning. A Net reads it once, when it is made; a Net that
+is given its own ``rng`` or ``device`` does not look here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from netbuilder.errors import EngineError
+from netbuilder.torchcaffe.rng import Rng
+
+
+@dataclass
+class Mode:
+    """The device number that ``set_device`` chose, whether it is used, and the generator."""
+
+    gpu: bool = False
+    device_id: int = 0
+    rng: Rng = field(default_factory=Rng)
+
+    @property
+    def device(self) -> torch.device:
+        """Where a new net lives."""
+        return torch.device("cuda", self.device_id) if self.gpu else torch.device("cpu")
+
+
+current = Mode()
+
+
+def set_mode_cpu() -> None:
+    """New nets compute on the CPU."""
+    current.gpu = False
+
+
+def set_mode_gpu() -> None:
+    """New nets compute on the GPU that ``set_device`` chose. Raises EngineError if none is there."""
+    if not torch.cuda.is_available():
+        raise EngineError("set_mode_gpu: PyTorch finds no CUDA device; use set_mode_cpu "
+                          "(netbuilder train: leave --gpu out)")
+    current.gpu = True
+
+
+def set_device(device_id: int) -> None:
+    """Chooses the GPU for nets made after this. Raises EngineError if there is no such GPU."""
+    count = torch.cuda.device_count()
+    if not 0 <= device_id < count:
+        raise EngineError(f"set_device: no GPU {device_id}; PyTorch finds {count}")
+    current.device_id = device_id
+
+
+def set_random_seed(seed: int) -> None:
+    """Starts the random numbers of nets made after this anew."""
+    current.rng.seed(seed)

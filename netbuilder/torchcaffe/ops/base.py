@@ -1,0 +1,78 @@
+"""What an op is: the values of one layer type, as differentiable torch code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from netbuilder.errors import UnknownLayerError
+from netbuilder.layer import Layer
+from netbuilder.proto import caffe_pb2
+from netbuilder.torchcaffe.rng import Rng
+
+Tensors = Sequence[torch.Tensor]
+
+
+class Op:
+    """One layer of a net, able to compute.
+
+    A subclass is named as Caffe's layer type and registered by ``@register``. It reads the
+    normalised attributes of ``self.layer`` (netbuilder/layers, same file name) and returns tops of
+    exactly ``layer.top_shapes``. Its tensors are differentiable torch code over the bottoms and
+    parameters it is given; both gaits of the engine call nothing else. It may change the *values*
+    of parameters that are no learned ones (BatchNorm's statistics), under ``torch.no_grad()``.
+    """
+
+    # Bottoms whose gradient Caffe refuses even under force_backward (labels).
+    never_backward: ClassVar[tuple[int, ...]] = ()
+    # True where Caffe's layer writes its bottoms' diffs without asking propagate_down.
+    always_backward: ClassVar[bool] = False
+
+    def __init__(self, layer: Layer, rng: Rng) -> None:
+        self.layer = layer
+        self.rng = rng
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor | None]:
+        """The tops. None for a top leaves its blob as it is (data that is not refilled)."""
+        raise NotImplementedError
+
+    def fillers(self) -> Sequence[Any]:
+        """A FillerParameter for each parameter blob; by default all zero."""
+        return [caffe_pb2.FillerParameter() for _ in self.layer.blobs]
+
+    @property
+    def training(self) -> bool:
+        """True in the phase TRAIN."""
+        return self.layer.phase == caffe_pb2.TRAIN
+
+
+_OPS: dict[str, type[Op]] = {}
+
+
+def register(cls: type[Op]) -> type[Op]:
+    """Class decorator: makes an op known under its class name, Caffe's type name."""
+    if cls.__name__ in _OPS:
+        raise ValueError(f"op {cls.__name__} is registered twice")
+    _OPS[cls.__name__] = cls
+    return cls
+
+
+def op_types() -> dict[str, type[Op]]:
+    """Every registered op by type name."""
+    import netbuilder.torchcaffe.ops  # noqa: F401  (registers them)
+
+    return _OPS
+
+
+def make_op(layer: Layer, rng: Rng) -> Op:
+    """The op of a resolved layer; UnknownLayerError that lists what exists if there is none."""
+    types = op_types()
+    if layer.type not in types:
+        raise UnknownLayerError(
+            f'layer "{layer.name}": the embedded engine cannot compute the type "{layer.type}" '
+            f"yet. It computes: {', '.join(sorted(types))}. Real Caffe may know it: "
+            f"netbuilder train --engine caffe"
+        )
+    return types[layer.type](layer, rng)
