@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from netbuilder.errors import EngineError
@@ -140,7 +141,7 @@ def fetch(url: str, tries: int = 3) -> bytes:
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
                 return answer.read()
-        except (OSError, ValueError) as error:  # URLError is an OSError, a bad URL a ValueError
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: no URL at all
             code = getattr(error, "code", None)
             if code == 404 or not left or isinstance(error, ValueError):
                 raise EngineError(f"cannot fetch {url}: {error}") from error
@@ -162,7 +163,7 @@ def read_index(mirror: str) -> tuple[dict[str, Package], bool]:
             "releases one day: then pass a mirror of that archive with --mirror"
         ) from error
     signed = _check_signature(release, folder)
-    fields = next(stanzas(release.decode()), {})
+    fields = next(stanzas(release.decode(errors="replace")), {})
     listed = re.search(rf"^([0-9a-f]{{64}}) +\d+ +{INDEX}$", fields.get("sha256", ""), re.MULTILINE)
     if fields.get("codename") != SUITE or not listed:
         raise EngineError(f"{folder}/Release is not the one of Debian 11 ({SUITE}) for x86-64")

@@ -28,8 +28,8 @@ THREADS = 6
 # The list of what was unpacked; a folder without it is not ours to replace.
 MANIFEST = "packages.txt"
 
-# What maintainer scripts would have set up: the merged usr/, the BLAS alternatives, and the data
-# of matplotlib, which Debian's package looks for under its absolute path only.
+# What Debian's installer and maintainer scripts would have set up: the merged usr/, the BLAS
+# alternatives, and what Debian's matplotlib looks for under absolute paths (/usr/share, /etc).
 _LINKS = {
     "bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin",
     **{
@@ -37,6 +37,7 @@ _LINKS = {
         for name in ("libblas.so.3", "liblapack.so.3", "libopenblas.so.0")
     },
     "usr/lib/python3/dist-packages/matplotlib/mpl-data": "../../../../share/matplotlib/mpl-data",
+    "tmp/matplotlibrc": "../usr/share/matplotlib/mpl-data/matplotlibrc",
 }
 
 
