@@ -1,0 +1,139 @@
+"""Messages in files: prototxt (text) and caffemodel, solverstate, binaryproto (binary)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from netbuilder.errors import BuildError, ParseError
+from netbuilder.proto import caffe_pb2
+from netbuilder.proto.text import dumps, parse
+
+Path = str | os.PathLike[str]
+M = TypeVar("M", bound=Message)
+
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))  # what no text has, and every binary
+_SNIFFED = 4096
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BINARY_KINDS = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as reason:
+        raise ParseError(f"cannot be read: {reason.strerror}", os.fspath(path)) from None
+
+
+def _is_text(data: bytes) -> bool:
+    return data[:_SNIFFED].translate(None, _CONTROL) == data[:_SNIFFED]
+
+
+def _parse_text(data: bytes, kind: type[M], source: str) -> M:
+    if data.startswith(_UTF16):
+        raise ParseError("is UTF-16 text; save it as UTF-8", source)
+    if not _is_text(data):
+        raise ParseError(f"is a binary file; a {kind.__name__} as text was expected", source)
+    # Bytes that are not UTF-8 do no harm in comments; in a string, the parser names the place.
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        return parse(text, kind(), source)
+    except ParseError as reason:
+        other = _other_kind(text, kind)
+        if not other:
+            raise
+        hint = f"{reason.message} (the file is a {other}, not a {kind.__name__})"
+        raise ParseError(hint, source, reason.line, reason.column) from None
+
+
+def _other_kind(text: str, kind: type[Message]) -> str | None:
+    """The message type that a text which is no `kind` can be read as."""
+    for other in (caffe_pb2.NetParameter, caffe_pb2.SolverParameter):
+        if other is not kind:
+            try:
+                parse(text, other())
+            except ParseError:
+                continue
+            return other.__name__
+    return None
+
+
+def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
+    for magic, what in _BINARY_KINDS.items():
+        if data.startswith(magic):
+            raise ParseError(f"is {what}, not a binary {kind.__name__}", source)
+    try:
+        message = kind.FromString(data)
+    except DecodeError:
+        problem = ("is text; a binary {} was expected" if _is_text(data)
+                   else "is not a binary {}, or is cut short: an unfinished download?")
+        raise ParseError(problem.format(kind.__name__), source) from None
+    # Fields of other numbers or types are skipped, so another message may read as an empty one.
+    if data and not message.ListFields():
+        raise ParseError(f"is a binary file of another kind than {kind.__name__}", source)
+    return message
+
+
+def read_text(path: Path, kind: type[M]) -> M:
+    """The message in a prototxt. Raises ParseError."""
+    return _parse_text(_read(path), kind, os.fspath(path))
+
+
+def read_binary(path: Path, kind: type[M]) -> M:
+    """The message in a .caffemodel, .solverstate or .binaryproto. Raises ParseError."""
+    data, source = _read(path), os.fspath(path)
+    if not data:
+        raise ParseError(f"is empty; a binary {kind.__name__} was expected", source)
+    return _parse_binary(data, kind, source)
+
+
+def read_net(path: Path) -> Message:
+    """The NetParameter in a prototxt or a .caffemodel, whichever it is. Raises ParseError."""
+    data, source = _read(path), os.fspath(path)
+    read = _parse_text if _is_text(data) or data.startswith(_UTF16) else _parse_binary
+    return read(data, caffe_pb2.NetParameter, source)
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Writes a file whole or not at all; text as UTF-8. Raises BuildError."""
+    target = os.path.realpath(path)  # a link stays a link
+    if os.path.lexists(target) and not os.path.isfile(target):
+        raise BuildError(f"cannot write {os.fspath(path)}: it is not a regular file")
+    folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise BuildError(f"cannot write {os.fspath(path)}: there is no folder {folder}")
+    temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(4).hex()}.tmp")
+    try:
+        # Not tempfile: its files are the owner's only, whatever the umask says.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with open(handle, "wb") as file:
+                file.write(data.encode() if isinstance(data, str) else data)
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as reason:
+        raise BuildError(f"cannot write {os.fspath(path)}: {reason.strerror}") from None
+
+
+def write_text(
+    path: Path, message: Message, comments: Mapping[str, str] | None = None, header: str = ""
+) -> None:
+    """Writes a prototxt; `header` is text above it, `comments` as for `dumps`."""
+    above = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
+    write_atomically(path, f"{above}\n{dumps(message, comments)}" if above
+                     else dumps(message, comments))
+
+
+def write_binary(path: Path, message: Message) -> None:
+    """Writes a .caffemodel, .solverstate or .binaryproto."""
+    write_atomically(path, message.SerializeToString())
