@@ -196,7 +196,13 @@ def _embedded() -> Engine:
             f"the embedded engine needs PyTorch, which {sys.executable} does not have; "
             'install it with: pip install "netbuilder[train]"'
         )
-    return Engine("torchcaffe", (sys.executable,), "netbuilder.torchcaffe")
+    return Engine("torchcaffe", (sys.executable,), "netbuilder.torchcaffe", _own_path())
+
+
+def _own_path() -> dict[str, str]:
+    """What makes this very package importable from any folder, installed or used in place."""
+    paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _real(interpreter: str | None) -> Engine:

@@ -1,0 +1,195 @@
+"""A training run as its files describe it, checked before an engine is started.
+
+Real Caffe aborts at the first thing that is wrong, sometimes hours into a run (a folder that
+cannot be written, at the first snapshot). Everything that can be said beforehand is said here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netbuilder import passes
+from netbuilder.errors import DataError, SolverError
+from netbuilder.proto import caffe_pb2, io, text
+from netbuilder.solver.policies import check_solver, learning_rate
+
+NEVER = 2**31 - 1  # Caffe wants a test_interval > 0 where there are test nets
+
+SOURCES = {
+    "Data": "data_param", "ImageData": "image_data_param", "HDF5Data": "hdf5_data_param",
+    "WindowData": "window_data_param",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train, and with what; the paths in ``param`` are where the files were found."""
+
+    param: Any
+    net: Any
+    gpu: int | None = None
+    weights: tuple[str, ...] = ()
+    resume: str | None = None
+
+    def learning_rate(self, iteration: int) -> float:
+        """The rate of that iteration's update."""
+        return learning_rate(self.param, iteration)
+
+    def message(self, module: str) -> dict[str, Any]:
+        """What the worker gets: the keys that worker.run reads, and the engine's module."""
+        param = self.param
+        hdf5 = param.snapshot_format == caffe_pb2.SolverParameter.HDF5
+        return {
+            "module": module, "solver": text.dumps(steps_only(param)), "gpu": self.gpu,
+            "weights": list(self.weights), "resume": self.resume, "max_iter": param.max_iter,
+            "display": param.display, "average_loss": param.average_loss,
+            "iter_size": param.iter_size, "test_iter": list(param.test_iter),
+            "test_interval": param.test_interval, "test_compute_loss": param.test_compute_loss,
+            "test_initialization": param.test_initialization, "snapshot": param.snapshot,
+            "snapshot_after_train": param.snapshot_after_train,
+            "snapshot_prefix": param.snapshot_prefix, "snapshot_suffix": ".h5" if hdf5 else "",
+        }
+
+
+def steps_only(param: Any) -> Any:
+    """The solver that only steps: display, tests, snapshots and weights are the worker's."""
+    bare = passes.copy(param)
+    bare.test_interval, bare.test_initialization = NEVER, False
+    bare.snapshot = 0
+    if not param.debug_info:  # which Caffe prints at each display
+        bare.display = 0
+    bare.ClearField("weights")
+    return bare
+
+
+def load(
+    solver: str | os.PathLike[str], gpu: int | None = None, weights: Sequence[str] = (),
+    snapshot: str | None = None,
+) -> Job:
+    """The checked job of a solver file; flags mean what the ``caffe train`` tool's mean.
+
+    ``weights`` take the place of those named in the file; a ``snapshot`` of both. Without ``gpu``
+    the file's solver_mode decides, if it is there. Raises ParseError, SolverError or DataError.
+    """
+    if weights and snapshot:
+        raise SolverError("give a snapshot to resume from or weights to start from, not both")
+    path = Path(solver)
+    param = io.read_text(path, caffe_pb2.SolverParameter)
+    weights = [] if snapshot else _split(weights or param.weights)
+    _check_fields(param, path)
+    _place_snapshots(param, path)
+    for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
+        if file and not Path(file).is_file():
+            raise DataError(f"{kind}: there is no file {file}")
+    net = _check_nets(param, path)
+    if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
+        gpu = param.device_id
+    return Job(param, net, gpu, tuple(weights), snapshot)
+
+
+def _split(weights: Iterable[str]) -> list[str]:
+    """File names: each value may list several, as ``--weights a,b`` does."""
+    return [name.strip() for value in weights for name in value.split(",") if name.strip()]
+
+
+def _check_fields(param: Any, path: Path) -> None:
+    try:
+        check_solver(param)
+    except SolverError as error:
+        raise SolverError(f"{path}: {error}") from None
+    if not param.HasField("max_iter"):
+        raise SolverError(f"{path}: max_iter is not set: it would end before it began")
+
+
+def _place_snapshots(param: Any, path: Path) -> None:
+    """Fills in snapshot_prefix (UpgradeSnapshotPrefixProperty) and tries to write there."""
+    if not param.snapshot_prefix:
+        param.snapshot_prefix = str(path.with_suffix(""))
+    elif os.path.isdir(param.snapshot_prefix):
+        param.snapshot_prefix = os.path.join(param.snapshot_prefix, path.stem)
+    if param.snapshot or param.snapshot_after_train:
+        folder = os.path.dirname(param.snapshot_prefix) or "."
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise SolverError(
+                f"{path}: cannot write snapshots to {param.snapshot_prefix}_iter_*: "
+                f"{error.strerror} (folder {folder})"
+            ) from error
+
+
+def _check_nets(param: Any, path: Path) -> Any:
+    """Finds and reads every net, checks its data sources; the train net's message."""
+    given = [name for name in ("net", "net_param", "train_net", "train_net_param")
+             if param.HasField(name)]
+    if len(given) != 1:
+        raise SolverError(
+            f"{path}: give one of net, net_param, train_net, train_net_param; "
+            f"here {' and '.join(given) or 'none of them'}"
+        )
+    for name in ("net", "train_net"):
+        if param.HasField(name):
+            setattr(param, name, _find(getattr(param, name), name, path))
+    for index, file in enumerate(param.test_net):
+        param.test_net[index] = _find(file, "test_net", path)
+    train = _message(getattr(param, given[0]))
+    _check_sources(train, caffe_pb2.TRAIN, param.train_state)
+    for index, net in enumerate(_test_nets(param, train, path)):
+        state = param.test_state[index] if param.test_state else caffe_pb2.NetState()
+        _check_sources(net, caffe_pb2.TEST, state)
+    return train
+
+
+def _find(file: str, field: str, solver: Path) -> str:
+    """Where a net is: as Caffe looks, from the current folder; else beside the solver."""
+    places = [Path(file), solver.parent / file]
+    for place in places:
+        if place.is_file():
+            return str(place)
+    looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
+    raise SolverError(f'{solver}: {field} "{file}" is not there; looked for {looked}')
+
+
+def _message(net: Any) -> Any:
+    return io.read_text(Path(net), caffe_pb2.NetParameter) if isinstance(net, str) else net
+
+
+def _test_nets(param: Any, train: Any, path: Path) -> Iterator[Any]:
+    """The test nets in Caffe's order: those given, then one of ``net`` per further test_iter."""
+    own = [*param.test_net_param, *param.test_net]
+    generic = param.HasField("net") or param.HasField("net_param")
+    count = len(param.test_iter)
+    if count < len(own) or (count > len(own) and not generic):
+        raise SolverError(f"{path}: {count} test_iter for {len(own)} test nets; give one each")
+    if param.test_state and len(param.test_state) != count:
+        raise SolverError(f"{path}: {len(param.test_state)} test_state for {count} test nets")
+    if count and param.test_interval <= 0:
+        raise SolverError(f"{path}: test_iter is set, so test_interval must be above 0")
+    for net in own:
+        yield _message(net)
+    for _ in range(count - len(own)):
+        yield train
+
+
+def _check_sources(net: Any, phase: int, state: Any) -> None:
+    """Raises DataError for a data source or mean file that is not there."""
+    merged = caffe_pb2.NetState(phase=phase)
+    merged.MergeFrom(net.state)
+    merged.MergeFrom(state)
+    kept = passes.for_phase(net, merged.phase, merged.level, merged.stage)
+    for layer in kept.layer:
+        field = SOURCES.get(layer.type)
+        files = [(f"{field}.source", getattr(layer, field).source)] if field else []
+        if layer.transform_param.mean_file:
+            files.append(("transform_param.mean_file", layer.transform_param.mean_file))
+        for what, file in files:
+            if not os.path.exists(file):
+                raise DataError(
+                    f'layer "{layer.name}" ({layer.type}): {what} "{file}" is not there '
+                    f"(looked in {Path(file).absolute()})"
+                )

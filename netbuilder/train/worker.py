@@ -1,0 +1,288 @@
+"""The child of a training run: speaks pycaffe's API and nothing else, so it drives any engine.
+
+It is sent as text to the engine's own Python (``python -c``), which may be real Caffe's old one in
+a container. So it imports the standard library, numpy and the engine only, in Python 3.6's syntax.
+
+The parent talks over the standard streams: the first line in is the job (JSON), later lines are
+``stop`` or ``snapshot``, and the end of the stream means that the parent is gone. Events go out as
+JSON lines; whatever else is printed goes to stderr, which the parent has put into the log file.
+
+Caffe's own ``Solver::Solve`` says its figures only in its log, rounded. So the solver gets a file
+without display, tests and snapshots, and this loop does them, in Caffe's order (solver.cpp).
+"""
+
+import collections
+import importlib
+import json
+import os
+import platform
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+import numpy as np
+
+HEARTBEAT = 0.25  # seconds between two signs of life
+
+
+class Figures:
+    """What a net's blobs say after a forward pass."""
+
+    def __init__(self, net):
+        self.net, self.outputs = net, list(net.outputs)
+        self.weights = dict(net.blob_loss_weights)
+        self.weighted = [item for item in self.weights.items() if item[1]]
+
+    def loss(self):
+        """The sum of all tops that have a loss weight, outputs or not."""
+        return float(sum(w * np.sum(self.net.blobs[name].data) for name, w in self.weighted))
+
+    def scores(self):
+        """All numbers of the output blobs, flat, in the order in which Caffe counts them."""
+        blobs = [np.ravel(self.net.blobs[name].data) for name in self.outputs]
+        return np.concatenate([np.zeros(0, np.float32)] + blobs)
+
+    def labelled(self, scores):
+        """[blob name, value, loss weight] of each score."""
+        names = [name for name in self.outputs for _ in range(self.net.blobs[name].data.size)]
+        pairs = zip(names, scores)  # noqa: B905 (an old Python's zip has no strict)
+        return [[n, float(value), float(self.weights[n])] for n, value in pairs]
+
+
+class LossWindow:
+    """The losses of the last ``average_loss`` iterations.
+
+    An iteration's loss is the mean over its ``iter_size`` passes; the blobs hold the last pass
+    only, so with more than one pass a callback listens to all. Reading a blob may make an engine
+    wait for its device: ``wants`` says which iterations a display will need.
+    """
+
+    def __init__(self, net, job):
+        self.figures, self.display = Figures(net), job["display"]
+        self.last = collections.deque(maxlen=job["average_loss"])
+        self.passes = []
+        self.listening = job["iter_size"] > 1
+        if self.listening:
+            self.end = len(net.layers) - 1
+            net.after_forward(self._passed)
+
+    def _passed(self, layer):
+        if layer == self.end:
+            self.passes.append(self.figures.loss())
+
+    def begin(self):
+        """Forget the passes of former iterations."""
+        self.passes = []
+
+    def wants(self, iteration):
+        """Whether a display within the next average_loss iterations needs this one's loss."""
+        return bool(self.display) and -iteration % self.display < self.last.maxlen
+
+    def read(self):
+        """The loss of the iteration that was just run."""
+        return float(np.mean(self.passes)) if self.listening else self.figures.loss()
+
+    def mean(self):
+        """The smoothed loss, as Caffe displays it."""
+        return float(np.mean(self.last))
+
+
+class Training:
+    """One run of Caffe's Solver::Solve over a solver that was told to do nothing but steps."""
+
+    def __init__(self, solver, job, emit, requests):
+        self.solver, self.job, self.emit, self.requests = solver, job, emit, requests
+        self.net, self.test_nets = solver.net, list(solver.test_nets)
+        self.losses = LossWindow(self.net, job)
+        self.shown = self.beat = time.time()
+        self.shown_at = solver.iter
+        self.stopped = False
+
+    def solve(self):
+        """Trains until max_iter or a stop request; the word that says which it was."""
+        while self.solver.iter < self.job["max_iter"] and not self.stopped:
+            iteration = self.solver.iter
+            if self.due("test_interval") and (iteration or self.job["test_initialization"]):
+                self.test_all()
+            if not self.stopped:
+                self.iterate(iteration)
+        if self.job["snapshot_after_train"] and (
+                not self.job["snapshot"] or self.solver.iter % self.job["snapshot"]):
+            self.snapshot()
+        if self.stopped:
+            return "stopped"
+        self.show_the_end()
+        return "max_iter"
+
+    def due(self, field):
+        return bool(self.job[field]) and self.solver.iter % self.job[field] == 0
+
+    def iterate(self, iteration):
+        display = self.due("display")
+        self.losses.begin()
+        self.solver.step(1)
+        if self.losses.wants(iteration):
+            self.losses.last.append(self.losses.read())
+        if display:
+            self.show(iteration)
+        elif self.heartbeat():
+            self.emit(event="progress", iteration=iteration, loss=self.losses.read())
+        asked = self.requests()
+        if self.due("snapshot") or "snapshot" in asked:
+            self.snapshot()
+        self.stopped = "stop" in asked
+
+    def show(self, iteration):
+        now = time.time()
+        seconds = now - self.shown
+        self.emit(event="iteration", iteration=iteration, loss=self.losses.mean(),
+                  seconds=seconds, speed=(iteration - self.shown_at) / (seconds or 1.0),
+                  outputs=self.losses.figures.labelled(self.losses.figures.scores()))
+        self.shown, self.shown_at = now, iteration
+
+    def show_the_end(self):
+        """The last figures: the weights have changed since, so one more forward pass."""
+        if self.due("display"):
+            self.losses.begin()
+            self.net.forward()
+            self.losses.last.append(self.losses.read())
+            self.emit(event="iteration", iteration=self.solver.iter, loss=self.losses.mean(),
+                      seconds=None, speed=None, outputs=[])
+        if self.due("test_interval"):
+            self.test_all()
+
+    def test_all(self):
+        for index in range(len(self.test_nets)):
+            if not self.stopped:
+                self.test(index)
+
+    def test(self, index):
+        """The mean of a test net's outputs over its test_iter batches."""
+        net, total = self.test_nets[index], self.job["test_iter"][index]
+        self.emit(event="testing", iteration=self.solver.iter, net=index, done=0, total=total)
+        net.share_with(self.net)
+        figures, sums, loss = Figures(net), 0, 0.0
+        for done in range(total):
+            asked = self.requests()
+            if "snapshot" in asked:
+                self.snapshot()
+            if "stop" in asked:
+                self.stopped = True
+                return
+            net.forward()
+            sums, loss = sums + figures.scores(), loss + figures.loss()
+            if self.heartbeat():
+                self.emit(event="testing", iteration=self.solver.iter, net=index,
+                          done=done + 1, total=total)
+        self.emit(event="test", iteration=self.solver.iter, net=index,
+                  loss=loss / total if self.job["test_compute_loss"] else None,
+                  outputs=figures.labelled(sums / np.float32(total)))
+
+    def snapshot(self):
+        self.solver.snapshot()
+        stem = "{}_iter_{}".format(self.job["snapshot_prefix"], self.solver.iter)
+        suffix = self.job["snapshot_suffix"]
+        self.emit(event="snapshot", iteration=self.solver.iter,
+                  model=stem + ".caffemodel" + suffix, state=stem + ".solverstate" + suffix)
+
+    def heartbeat(self):
+        now = time.time()
+        if now - self.beat < HEARTBEAT:
+            return False
+        self.beat = now
+        return True
+
+
+def make_solver(caffe, text):
+    """The solver of a text. pycaffe reads files only, and this process's /tmp is its own."""
+    handle, path = tempfile.mkstemp(suffix=".prototxt")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        return caffe.get_solver(path)
+    finally:
+        os.remove(path)
+
+
+def run(caffe, job, emit, requests=lambda: ()):
+    """Trains what ``job`` says with a module ``caffe`` that speaks pycaffe.
+
+    ``emit(**event)`` takes the events; ``requests()`` returns the words (``stop``, ``snapshot``)
+    that came since it was last asked. Every key of ``job`` is listed in netbuilder/train/job.py.
+    """
+    if job["gpu"] is None:
+        caffe.set_mode_cpu()
+    else:
+        caffe.set_device(job["gpu"])
+        caffe.set_mode_gpu()
+    solver = make_solver(caffe, job["solver"])
+    training = Training(solver, job, emit, requests)
+    for weights in job["weights"]:
+        for net in [training.net] + training.test_nets:
+            net.copy_from(weights)
+    if job["resume"]:
+        solver.restore(job["resume"])
+    emit(event="started", iteration=solver.iter, version=str(caffe.__version__),
+         python=platform.python_version(),
+         device="CPU" if job["gpu"] is None else "GPU {}".format(job["gpu"]))
+    training.shown_at = solver.iter
+    reason = training.solve()
+    emit(event="finished", iteration=solver.iter, reason=reason)
+
+
+class Parent:
+    """The parent, as the child sees it: words come from it, events go to it."""
+
+    def __init__(self):
+        self.pending = b""
+        self.events = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # whatever an engine prints belongs into the log
+
+    def job(self):
+        """The first line: what to do."""
+        while b"\n" not in self.pending:
+            self._read()
+        line, self.pending = self.pending.split(b"\n", 1)
+        return json.loads(line.decode())
+
+    def requests(self):
+        """The words that came since the last call."""
+        while select.select([0], [], [], 0)[0]:
+            self._read()
+        words, self.pending = self.pending.decode().split(), b""
+        return words
+
+    def _read(self):
+        data = os.read(0, 65536)
+        if not data:
+            os._exit(1)  # the parent is gone: nobody wants the rest
+        self.pending += data
+
+    def emit(self, **event):
+        """Sends one event."""
+        try:
+            self.events.write(json.dumps(event) + "\n")
+            self.events.flush()
+        except OSError:
+            os._exit(1)
+
+
+def main():
+    """Takes the job, imports the engine, trains; an exception becomes the last event."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the parent takes them and sends words
+    parent = Parent()
+    job = parent.job()
+    try:
+        run(importlib.import_module(job["module"]), job, parent.emit, parent.requests)
+    except Exception as error:
+        traceback.print_exc()
+        parent.emit(event="failed", type=type(error).__name__, text=str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
