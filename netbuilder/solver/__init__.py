@@ -1,0 +1,1 @@
+"""Solvers as files: recipes, learning-rate policies."""
