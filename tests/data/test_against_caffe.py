@@ -88,7 +88,7 @@ def pictures() -> dict[str, bytes]:
     """Encoded pictures of many kinds by name; the photographs are smooth, as JPEG wants them."""
     rng = np.random.default_rng(3)
     small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8))
-    photo = small.resize((37, 26), Image.BICUBIC)
+    photo = small.resize((38, 26), Image.BICUBIC)
     gray, see_through = photo.convert("L"), photo.copy()
     see_through.putalpha(gray)
     turned = Image.Exif()
@@ -96,7 +96,10 @@ def pictures() -> dict[str, bytes]:
     kinds = {
         "rgb.png": (photo, {}), "gray.png": (gray, {}), "alpha.png": (see_through, {}),
         "gray_alpha.png": (see_through.convert("LA"), {}),
-        "palette.png": (photo.quantize(20), {}), "bits.png": (gray.convert("1"), {}),
+        "palette.png": (photo.quantize(20), {}),
+        "clear_palette.png": (photo.quantize(20), {"transparency": 3}),
+        "clear_rgb.png": (photo, {"transparency": photo.getpixel((4, 4))}),
+        "bits.png": (gray.convert("1"), {}),
         "photo.jpg": (photo, {}), "gray.jpg": (gray, {}),
         "fine.jpg": (photo, {"quality": 98, "subsampling": 0}),
         "turned.jpg": (photo, {"exif": turned}),

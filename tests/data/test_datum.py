@@ -31,6 +31,11 @@ def test_encoded_is_decoded():
     assert datum_to_array(datum, color=False).shape == (1, 5, 4)
 
 
+def test_bytes_come_before_floats_as_in_caffe():
+    datum = caffe_pb2.Datum(channels=1, height=1, width=2, data=b"ab", float_data=[7, 8])
+    assert datum_to_array(datum).tolist() == [[[97, 98]]]
+
+
 def test_sizes_that_do_not_fit():
     datum = caffe_pb2.Datum(channels=3, height=2, width=2, data=b"12345")
     with pytest.raises(DataError, match="3x2x2 but holds 5 values"):
