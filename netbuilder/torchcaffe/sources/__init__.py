@@ -1,14 +1,30 @@
 """The data side of data layers: where batches come from.
 
-``make_source(layer, rng)`` gives the Source of a resolved data layer (Data, MemoryData,
-DummyData ...). A Source has
-
-    next_batch() -> tuple of float32 CPU tensors, one per top, shaped as they come
-        (a tensor's shape becomes the blob's); None for a top that is not refilled
-    close()      -> None, ends threads and closes files
-
-It opens its files when it is made, so that a missing one is an error when the net is made.
-``rng`` is the Rng of the net (netbuilder/torchcaffe/rng.py); ``rng.cpu`` is a torch.Generator and
-``rng.integer()`` a seed for another generator. ``layer`` is a netbuilder.layer.Layer: ``.fields``,
-``.message`` (with transform_param), ``.phase``, ``.top_shapes``.
+``make_source(layer, rng)`` gives the Source (base.py) of a resolved data layer. It opens its files
+when it is made, so that a missing one is an error when the net is made. ``rng`` is the Rng of the
+net (netbuilder/torchcaffe/rng.py).
 """
+
+from __future__ import annotations
+
+from netbuilder.errors import UnknownLayerError
+from netbuilder.layer import Layer
+from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.sources.base import Source
+from netbuilder.torchcaffe.sources.database import Data
+from netbuilder.torchcaffe.sources.dummy import DummyData
+from netbuilder.torchcaffe.sources.memory import Input, MemoryData
+
+SOURCES: dict[str, type[Source]] = {
+    source.__name__: source for source in (Data, DummyData, Input, MemoryData)
+}
+
+
+def make_source(layer: Layer, rng: Rng) -> Source:
+    """The source of a data layer; UnknownLayerError if there is none for its type yet."""
+    if layer.type not in SOURCES:
+        raise UnknownLayerError(
+            f'layer "{layer.name}": the embedded engine cannot read the data layer '
+            f'"{layer.type}" yet. It reads: {", ".join(sorted(SOURCES))}'
+        )
+    return SOURCES[layer.type](layer, rng)
