@@ -110,10 +110,18 @@ class Layer:
     @cached_property
     def blobs(self) -> tuple[BlobSpec, ...]:
         """The parameter blobs."""
-        return tuple(
+        parameters = self.parameters()
+        if len(self.message.param) > len(parameters):
+            self.fail(f"has {len(parameters)} parameter blob(s), but {len(self.message.param)} "
+                      f"param {{ }} entries")
+        blobs = tuple(
             BlobSpec(name, self._checked(shape), self.learns(index))
-            for index, (name, shape) in enumerate(self.parameters())
+            for index, (name, shape) in enumerate(parameters)
         )
+        for blob in blobs:
+            if not blob.count:  # Caffe's fillers refuse it
+                self.fail(f"its {blob.name} blob would be empty: {show(blob.shape)}")
+        return blobs
 
     @property
     def top_count(self) -> int:
@@ -140,6 +148,11 @@ class Layer:
     def _check_counts(self) -> None:
         self._check_count("bottom", len(self.bottom_shapes), self.bottoms_wanted)
         self._check_count("top", self.top_count, self.tops_wanted)
+        for field, count in (("loss_weight", self.top_count),
+                             ("propagate_down", len(self.bottom_shapes))):
+            given = len(getattr(self.message, field))
+            if given not in (0, count):
+                self.fail(f"{field} is given {given} times; give none, or {count}")
 
     def _check_count(self, what: str, count: int, wanted: tuple[int, int | None]) -> None:
         low, high = wanted

@@ -8,6 +8,8 @@ from typing import Any
 from netbuilder.errors import GraphError
 from netbuilder.proto import caffe_pb2
 
+TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
+
 
 def copy(net: Any) -> Any:
     """An independent copy of a message."""
@@ -47,9 +49,10 @@ def _input_shapes(net: Any) -> list[Any]:
 def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) -> Any:
     """The layers that one phase keeps (Net::FilterNet); their rules are left out.
 
-    Raises GraphError for a layer that has both include and exclude rules.
+    ``stages`` add to those that the net itself states. Raises GraphError for a layer that has
+    both include and exclude rules.
     """
-    state = caffe_pb2.NetState(phase=phase, level=level, stage=stages)
+    state = caffe_pb2.NetState(phase=phase, level=level, stage=[*net.state.stage, *stages])
     kept = caffe_pb2.NetParameter()
     kept.CopyFrom(net)
     del kept.layer[:]
@@ -61,6 +64,34 @@ def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) 
             twin.ClearField("include")
             twin.ClearField("exclude")
     return kept
+
+
+def default_phase(net: Any, level: int = 0, stages: Iterable[str] = ()) -> int:
+    """The phase that a file is for: the one it states, or in which its layers hang together.
+
+    Where both do, it is TRAIN for a net with a loss and TEST for one without, a deploy net.
+    """
+    if net.state.HasField("phase"):
+        return net.state.phase
+    new, stages = upgrade(net), list(stages)
+    chosen = {phase: for_phase(new, phase, level, stages) for phase in (TRAIN, TEST)}
+    sound = [phase for phase in chosen if _hangs_together(chosen[phase])]
+    if len(sound) == 1:
+        return sound[0]
+    return TRAIN if any(_is_loss(layer) for layer in chosen[TRAIN].layer) else TEST
+
+
+def _hangs_together(net: Any) -> bool:
+    made: set[str] = set()
+    for layer in net.layer:
+        if not made.issuperset(layer.bottom):
+            return False
+        made.update(layer.top)
+    return bool(net.layer)
+
+
+def _is_loss(layer: Any) -> bool:
+    return layer.type.endswith("Loss") or any(layer.loss_weight)
 
 
 def _included(layer: Any, state: Any) -> bool:

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from netbuilder.errors import FieldError, ShapeUnknown, did_you_mean
-from netbuilder.layer import Layer, Shape, layer_class
+from netbuilder.layer import Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.assign import assign, enum_value, param_field
 
@@ -74,6 +75,9 @@ class Function:
         except ShapeUnknown:
             return (None,) * self.ntop
         self._check_in_place(layer)
+        if any(0 in shape for shape in layer.top_shapes):  # loads in Caffe, but is a mistake
+            layer.fail(f"nothing is left of its input {' and '.join(map(show, bottoms))}: the top "
+                       f"would be {' and '.join(map(show, layer.top_shapes))}")
         _ = layer.blobs  # parameters can be wrong too
         return layer.top_shapes[: self.ntop]
 
@@ -175,6 +179,7 @@ class NetSpec:
         super().__setattr__("tops", {})
         super().__setattr__("comments", {})
         super().__setattr__("_pending", [])
+        super().__setattr__("_changes", [])
 
     def __setattr__(self, name: str, value: Top) -> None:
         if not isinstance(value, (Top, Function)):
@@ -183,6 +188,7 @@ class NetSpec:
             self.comments[value.fn.message.name or name if isinstance(value, Top) else name] = (
                 "\n".join(self._pending))
             self._pending.clear()
+        self._changes.append((name, self.tops.get(name)))
         self.tops[name] = value
 
     def __getattr__(self, name: str) -> Top:
@@ -203,6 +209,24 @@ class NetSpec:
     def comment(self, text: str) -> None:
         """Explains the next layer that gets a name: a comment above it in the prototxt."""
         self._pending.append(text)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: an error inside leaves the spec as it was before."""
+        mark, comments, pending = len(self._changes), len(self.comments), list(self._pending)
+        try:
+            yield
+        except BaseException:
+            for name, former in reversed(self._changes[mark:]):
+                if former is None:
+                    del self.tops[name]
+                else:
+                    self.tops[name] = former
+            del self._changes[mark:]
+            while len(self.comments) > comments:
+                self.comments.popitem()
+            self._pending[:] = pending
+            raise
 
     def to_proto(self) -> Any:
         """The NetParameter, layers in the order of need."""

@@ -62,10 +62,10 @@ class Window(Layer):
         return self.bottom_shapes[0][self.channel_axis + 1:]
 
     def windows(self) -> Shape:
-        """How many windows fit along each spatial axis."""
+        """How many windows fit along each spatial axis; Caffe lets 0 pass, and so do we."""
         sizes = tuple(map(window_extent, self.spatial, self.kernel, self.stride, self.pad,
                           self.dilation))
-        if any(size < 1 for size in sizes):
+        if any(size < 0 for size in sizes):
             self.fail(f"kernel {show(self.kernel)} (dilation {show(self.dilation)}, pad "
                       f"{show(self.pad)}) is larger than its input {show(self.spatial)}")
         return sizes
@@ -137,7 +137,7 @@ class Deconvolution(_BiasedWindow):
             for n, k, s, p, d in zip(self.spatial, self.kernel, self.stride, self.pad,
                                      self.dilation, strict=True)
         )
-        if any(size < 1 for size in sizes):
+        if any(size < 0 for size in sizes):
             self.fail(f"pad {show(self.pad)} leaves nothing of the output {show(sizes)}")
         return sizes
 
@@ -152,6 +152,11 @@ class Deconvolution(_BiasedWindow):
 @register
 class Im2col(Window):
     """The windows of a convolution laid out as columns (im2col_layer.cpp)."""
+
+    def setup(self) -> None:
+        super().setup()
+        if not self.kernel:
+            self.fail(f"needs a spatial axis after axis {self.channel_axis}")
 
     def shapes(self) -> Sequence[Shape]:
         columns = self.channels * prod(self.kernel)

@@ -50,6 +50,8 @@ class ArgMax(Layer):
 
     def setup(self) -> None:
         shape, self.top_k = self.bottom_shapes[0], self.fields.top_k
+        if not shape:
+            self.fail("needs a bottom with at least one axis")
         self.along = self.axis(self.fields.axis) if self.fields.HasField("axis") else None
         choices = prod(shape[1:]) if self.along is None else shape[self.along]
         if not 1 <= self.top_k <= choices:

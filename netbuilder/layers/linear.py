@@ -57,10 +57,8 @@ class _AlongAxes(Layer):
         count, shape = self.fields.num_axes, self.bottom_shapes[0]
         if count < -1:
             self.fail(f"num_axes must be -1 or more, not {count}")
-        if count == 0:
-            return ()
-        first = self.axis(self.fields.axis)
-        if count > 0 and first + count > len(shape):
+        first = self.axis(self.fields.axis)  # must exist even for a scalar
+        if first + count > len(shape):
             self.fail(f"num_axes {count} from axis {first} reaches past the bottom {show(shape)}")
         return shape[first:] if count == -1 else shape[first: first + count]
 
@@ -74,6 +72,8 @@ class Scale(_AlongAxes):
     def setup(self) -> None:
         super().setup()
         self.bias_term = self.fields.bias_term
+        if self.bias_term:  # the Bias layer inside is a learned one
+            self.axis(self.fields.axis)
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         scale = [("scale", self.operand_shape)] if self.learned else []

@@ -16,7 +16,7 @@ class Loss(Layer):
 
     def setup(self) -> None:
         first, second = self.bottom_shapes[0], self.bottom_shapes[1]
-        if first[:1] != second[:1]:
+        if not first or first[:1] != second[:1]:
             self.fail(f"data {show(first)} and label {show(second)} must have the same first "
                       f"dimension")
 

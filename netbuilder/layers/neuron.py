@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netbuilder.layer import Layer, Shape, register
+from netbuilder.layer import Layer, Shape, register, show
 
 
 @register
@@ -23,6 +23,13 @@ class Clip(Layer):
 
     param = "clip_param"
 
+    def setup(self) -> None:
+        fields = self.fields
+        if self.message.HasField("clip_param"):
+            for bound in ("min", "max"):  # required in Caffe's schema
+                if not fields.HasField(bound):
+                    self.fail(f"clip_param needs {bound}")
+
 
 @register
 class Dropout(Layer):
@@ -31,9 +38,8 @@ class Dropout(Layer):
     param = "dropout_param"
 
     def setup(self) -> None:
+        # A release build of Caffe checks nothing here, and nets with a ratio of 0 exist.
         self.dropout_ratio = self.fields.dropout_ratio
-        if not 0 < self.dropout_ratio < 1:  # dropout_layer.cpp checks both ends strictly
-            self.fail(f"dropout_ratio must lie between 0 and 1, not {self.dropout_ratio:g}")
 
 
 @register
@@ -43,15 +49,24 @@ class ELU(Layer):
     param = "elu_param"
 
 
+class _Based(Layer):
+    """What Exp and Log share: a base, -1 for e."""
+
+    def setup(self) -> None:
+        base = self.fields.base
+        if base != -1 and base <= 0:
+            self.fail(f"base must be positive, or -1 for e, not {base:g}")
+
+
 @register
-class Exp(Layer):
+class Exp(_Based):
     """base ^ (shift + scale x)."""
 
     param = "exp_param"
 
 
 @register
-class Log(Layer):
+class Log(_Based):
     """log_base(shift + scale x)."""
 
     param = "log_param"
@@ -71,8 +86,9 @@ class PReLU(Layer):
     param = "prelu_param"
 
     def setup(self) -> None:
-        if len(self.bottom_shapes[0]) < 2:
-            self.fail("needs a bottom with at least two axes (N, C, ...)")
+        if not 2 <= len(self.bottom_shapes[0]) <= 4:  # Blob::channels() refuses more
+            self.fail(f"needs a bottom of 2 to 4 axes (N, C, ...), not "
+                      f"{show(self.bottom_shapes[0])}")
         self.channel_shared = self.fields.channel_shared
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:

@@ -13,23 +13,25 @@ class BatchNorm(Layer):
     """Normalises each channel; Scale brings gamma and beta (batch_norm_layer.cpp).
 
     Three blobs: sums of means and variances and the weight of those sums. A solver never changes
-    them; Caffe forces their ``lr_mult`` to 0 and aborts on any other. ``use_global_stats``
-    follows the phase unless the file says otherwise.
+    them: Caffe aborts where one or two ``param`` have an ``lr_mult``, and sets all three to 0
+    (upgrade_proto.cpp). ``use_global_stats`` follows the phase unless the file says otherwise.
     """
 
     param = "batch_norm_param"
 
     def setup(self) -> None:
         shape = self.bottom_shapes[0]
-        self.channels = 1 if len(shape) == 1 else shape[1] if shape else self.fail(
-            "needs a bottom with at least one axis")
+        if len(shape) < 2:
+            self.fail(f"needs a bottom of at least two axes (N, C, ...), not {show(shape)}")
+        self.channels = shape[1]
         self.eps = self.fields.eps
         self.moving_average_fraction = self.fields.moving_average_fraction
         self.use_global_stats = (
             self.fields.use_global_stats if self.fields.HasField("use_global_stats")
             else self.phase == caffe_pb2.TEST
         )
-        if any(spec.lr_mult for spec in self.message.param[:3]):
+        specs = self.message.param
+        if len(specs) != 3 and any(spec.lr_mult for spec in specs):
             self.fail("its statistics are not learned: param { lr_mult } must be 0 for each")
 
     def learns(self, index: int) -> bool:
@@ -54,6 +56,12 @@ class LRN(Layer):
 
 @register
 class MVN(Layer):
-    """Mean-variance normalisation of each image (mvn_layer.cpp)."""
+    """Mean-variance normalisation of each image (mvn_layer.cpp). Its top always has four axes."""
 
     param = "mvn_param"
+
+    def shapes(self) -> Sequence[Shape]:
+        shape = self.bottom_shapes[0]
+        if len(shape) > 4:
+            self.fail(f"needs a bottom of at most 4 axes, not {show(shape)}")
+        return [shape + (1,) * (4 - len(shape))]

@@ -87,7 +87,7 @@ class Pooling(Layer):
             pooled_extent(*axis, ceil=self.ceil, clip=clip)
             for axis in zip(spatial, self.kernel, self.stride, self.pad, strict=True)
         )
-        if any(size < 1 for size in pooled):
+        if any(size < 0 for size in pooled):  # 0 passes in Caffe too
             self.fail(f"kernel {show(self.kernel)} is larger than its input {show(spatial)}")
         return [self.bottom_shapes[0][:2] + pooled] * self.top_count
 

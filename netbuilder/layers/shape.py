@@ -60,8 +60,9 @@ class Slice(Layer):
             self.fail(f"{tops} tops need {tops - 1} slice points, not {len(points)}")
         edges = [0, *points, total]
         sizes = tuple(b - a for a, b in pairwise(edges))
-        if any(size < 1 for size in sizes):
-            self.fail(f"slice points {points} must grow and stay inside 0..{total}")
+        # The last top may be left with nothing, as long as there are values enough for all.
+        if any(size < 1 for size in sizes[:-1]) or sizes[-1] < 0 or tops > total:
+            self.fail(f"slice points {points} must grow and cut {total} values into {tops} tops")
         return sizes
 
     def shapes(self) -> Sequence[Shape]:
@@ -78,14 +79,17 @@ class Split(Layer):
 
 @register
 class Flatten(Layer):
-    """Makes one axis of the axes from ``axis`` to ``end_axis`` (flatten_layer.cpp)."""
+    """Makes one axis of the axes from ``axis`` to ``end_axis`` (flatten_layer.cpp).
+
+    An ``end_axis`` just before ``axis`` inserts an axis of size 1 there.
+    """
 
     param = "flatten_param"
 
     def shapes(self) -> Sequence[Shape]:
         shape = self.bottom_shapes[0]
         first, last = self.axis(self.fields.axis), self.axis(self.fields.end_axis)
-        if last < first:
+        if last < first - 1:
             self.fail(f"end_axis {last} lies before axis {first}")
         return [shape[:first] + (prod(shape[first: last + 1]),) + shape[last + 1:]]
 
