@@ -57,7 +57,7 @@ def draw(events: Iterable[Event], path: str | os.PathLike[str], title: str = "")
 
 def loss_curves(events: Iterable[Event]) -> dict[str, Curve]:
     """The train loss, as displayed, and each test net's loss, by label."""
-    curves: dict[str, Curve] = defaultdict(dict)
+    curves: dict[str, Curve] = defaultdict(dict, train={})
     for event in events:
         if isinstance(event, Iteration):
             curves["train"][event.iteration] = event.loss
@@ -65,7 +65,7 @@ def loss_curves(events: Iterable[Event]) -> dict[str, Curve]:
             parts = [o.value * o.loss_weight for o in event.outputs if o.loss_weight]
             if parts:
                 curves[_test_net("test", event)][event.iteration] = sum(parts)
-    return dict(curves)
+    return {label: curve for label, curve in curves.items() if curve}
 
 
 def score_curves(events: Iterable[Event]) -> dict[str, Curve]:
@@ -101,15 +101,15 @@ def _draw_losses(axis: Any, curves: dict[str, Curve]) -> None:
             values = running_mean(values, len(values) // 25)
         _line(axis, steps, values, color, label)
     axis.set_ylabel("loss", color=INK)
-    axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
+    axis.set_ylim(bottom=min(0, axis.dataLim.y0))
 
 
 def _draw_scores(axis: Any, curves: dict[str, Curve]) -> None:
     for index, (label, curve) in enumerate(curves.items()):
         color = TEST if index == 0 else OTHERS[index % len(OTHERS)]
         steps, values = zip(*sorted(curve.items()), strict=True)
-        _line(axis, steps, values, color, f"{label}: {values[-1]:.4g} at the end")
-    axis.set_ylabel("test outputs", color=INK)
+        _line(axis, steps, values, color, f"{label}, {values[-1]:.4g} at the end")
+    axis.set_ylabel("test outputs" if len(curves) > 1 else next(iter(curves)), color=INK)
     if all(0 <= value <= 1 for curve in curves.values() for value in curve.values()):
         axis.set_ylim(0, 1.02)
 

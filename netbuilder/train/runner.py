@@ -30,8 +30,10 @@ class Run:
     """A training run in its own process: enter it, iterate over its events.
 
     The log gets Caffe's lines for the events; what the engine itself prints is in a file beside
-    it, ``engine_log``. Both are begun anew, but go on where a run is resumed. The child is in a session of its own, so that signals of
-    the terminal reach the parent only, and it ends when the parent does, however that happens.
+    it, ``engine_log``. Both are begun anew, but go on where a run is resumed.
+
+    The child is in a session of its own, so that signals of the terminal reach the parent only,
+    and it ends when the parent does, however that happens.
 
     Iterating raises CaffeCrashed (or EngineError for the embedded engine) when the process dies,
     EngineError when it reports an exception.

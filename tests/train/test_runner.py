@@ -115,7 +115,7 @@ def test_the_log_names_snapshots(here, format_):
 def test_a_run_resumed_continues_as_if_never_stopped(trainer, here):
     # A snapshot holds no position in the data: batches of all 40 images make every one alike.
     net = NET.replace("batch_size: 8", "batch_size: 40")
-    solver = write_run(here, net=net, average_loss=1, display=1)
+    solver = write_run(here, network=net, average_loss=1, display=1)
     whole = [e for e in train(trainer, solver) if isinstance(e, (Iteration, Test))]
     again = train(trainer, solver, snapshot="run_iter_5.solverstate")
     assert again[0] == replace(again[0], iteration=5, resumed="run_iter_5.solverstate")
@@ -184,6 +184,7 @@ def test_same_figures_as_the_caffe_tool(real_caffe, here, changes):
     assert texts == tool_texts
     # Caffe's running mean gathers float32 rounding: the last of its six digits may differ by one.
     assert losses == pytest.approx(tool_losses, rel=1e-5)
+    assert outline(read("log")) == outline(read("tool.log"))
     assert {path.name: path.read_bytes() for path in here.glob("run_iter_*")} == wanted
 
 
@@ -198,15 +199,15 @@ def figures(log: str) -> tuple[list[str], list[float]]:
 
 @pytest.mark.caffe
 def test_a_failed_check_carries_its_last_words(real_caffe, here):
-    solver = write_run(here, net=NET.replace('bottom: "ip" bottom: "label" top: "loss"',
+    solver = write_run(here, network=NET.replace('bottom: "ip" bottom: "label" top: "loss"',
                                              'bottom: "ip" bottom: "data" top: "loss"'))
-    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*softmax_loss.*Number of labels.*log: log.engine.log"):
+    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*Number of labels.*log: log.engine.log"):
         train(real_caffe, solver)
 
 
 @pytest.mark.caffe
 def test_a_missing_layer_type_in_real_caffe(real_caffe, here):
-    solver = write_run(here, net=NET.replace("InnerProduct", "OuterProduct"))
+    solver = write_run(here, network=NET.replace("InnerProduct", "OuterProduct"))
     with pytest.raises(CaffeCrashed, match="Unknown layer type: OuterProduct"):
         train(real_caffe, solver)
 
@@ -233,7 +234,8 @@ def test_the_last_words_are_of_this_run(here, monkeypatch):
 
 def test_an_exception_of_the_engine_is_one_line(here, monkeypatch):
     monkeypatch.setenv("FAKE_RAISE_AT", "3")
-    with pytest.raises(EngineError, match=r"^ValueError: layer ip: 3 is not 4 \(log: log.engine.log\)$"):
+    words = r"^ValueError: layer ip: 3 is not 4 \(log: log.engine.log\)$"
+    with pytest.raises(EngineError, match=words):
         train(FAKE, write_run(here))
     assert "Traceback" in Path("log.engine.log").read_text()
 

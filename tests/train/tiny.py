@@ -41,9 +41,9 @@ def write_solver(folder: Path, **changes: object) -> Path:
     return path
 
 
-def write_run(folder: Path, net: str = NET, **changes: object) -> Path:
+def write_run(folder: Path, network: str = NET, **changes: object) -> Path:
     """Net, images and solver; the solver's path."""
-    (folder / "net.prototxt").write_text(net)
+    (folder / "net.prototxt").write_text(network)
     write_images(folder / "images")
     return write_solver(folder, **changes)
 

@@ -1,0 +1,132 @@
+"""What is said before an engine starts: each mistake in one line, with its place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tiny import NET, write_images, write_run, write_solver
+
+from netbuilder.errors import DataError, NetbuilderError, ParseError, SolverError
+from netbuilder.proto import caffe_pb2, text
+from netbuilder.train import job
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+MISTAKES = [
+    ({"net": '"absent.prototxt"'}, SolverError, 'net "absent.prototxt" is not there; looked for /'),
+    ({"net": None}, SolverError, "give one of net, net_param, train_net.*none of them"),
+    ({"train_net": '"net.prototxt"'}, SolverError, "here net and train_net"),
+    ({"test_net": '"absent.prototxt"'}, SolverError, 'test_net "absent.prototxt" is not there'),
+    ({"test_iter": None, "test_net": '"net.prototxt"'}, SolverError, "0 test_iter for 1 test nets"),
+    ({"test_interval": None}, SolverError, "test_interval must be above 0"),
+    ({"test_state": "{} test_state {}"}, SolverError, "2 test_state for 1 test nets"),
+    ({"lr_policy": '"multi_step"'}, SolverError, 'solver.prototxt: .*did you mean "multistep"'),
+    ({"stepvalue": None}, SolverError, 'solver.prototxt: .*"multistep" needs stepvalue'),
+    ({"max_iter": None}, SolverError, "solver.prototxt: max_iter is not set"),
+    ({"average_loss": 0}, SolverError, "average_loss"),
+    ({"snapshot_prefix": '"absent/run"'}, SolverError, "cannot write snapshots to absent/run_"),
+    ({"bass_lr": 1}, ParseError, r'solver.prototxt:16:1: .*"base_lr"'),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "words"), MISTAKES)
+def test_mistakes_in_the_solver(here, changes, error, words):
+    solver = write_run(here, **changes)
+    with pytest.raises(error, match=words) as caught:
+        job.load(solver.name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_the_right_to_write(here):
+    (here / "locked").mkdir(mode=0o500)
+    with pytest.raises(SolverError, match="Permission denied"):
+        job.load(write_run(here, snapshot_prefix='"locked/run"'))
+
+
+@pytest.mark.parametrize(("flags", "words"), [
+    ({"weights": ["absent.caffemodel"]}, "weights: there is no file absent.caffemodel"),
+    ({"weights": ["net.prototxt,absent"]}, "weights: there is no file absent"),
+    ({"snapshot": "absent.solverstate"}, "snapshot: there is no file absent.solverstate"),
+    ({"snapshot": "a", "weights": ["b"]}, "not both"),
+])
+def test_mistakes_in_the_flags(here, flags, words):
+    with pytest.raises(NetbuilderError, match=words):
+        job.load(write_run(here), **flags)
+
+
+def test_a_missing_data_source_names_its_layer(here):
+    (here / "net.prototxt").write_text(NET)
+    with pytest.raises(DataError, match=r'layer "data" \(Data\): data_param.source "images"'):
+        job.load(write_solver(here))
+
+
+def test_only_the_layers_of_a_run_need_their_data(here):
+    validation = """layer { name: "val" type: "HDF5Data" top: "x" include { phase: TEST }
+                    hdf5_data_param { source: "absent.txt" } }"""
+    write_run(here, network=NET + validation)
+    with pytest.raises(DataError, match=r'"val" \(HDF5Data\): hdf5_data_param.source "absent.txt"'):
+        job.load(write_solver(here))
+    job.load(write_solver(here, test_iter=None))
+
+
+def test_a_missing_mean_file(here):
+    net = NET.replace("scale:", 'mean_file: "mean.binaryproto" scale:')
+    with pytest.raises(DataError, match=r'transform_param.mean_file "mean.binaryproto"'):
+        job.load(write_run(here, network=net))
+
+
+def test_a_net_beside_its_solver_is_found_from_elsewhere(here):
+    (here / "out").mkdir()
+    write_images(here / "images")
+    (here / "out" / "net.prototxt").write_text(NET)
+    solver = write_solver(here / "out")
+    assert job.load(solver).param.net == str(here / "out" / "net.prototxt")
+    (here / "net.prototxt").write_text(NET.replace("tiny", "nearer"))  # Caffe's own place is first
+    found = job.load(solver)
+    assert (found.param.net, found.net.name) == ("net.prototxt", "nearer")
+
+
+@pytest.mark.parametrize(("prefix", "used"), [
+    (None, "solver"), ('"folder"', "folder/solver"), ('"folder/x"', "folder/x"),
+])
+def test_snapshot_prefix_as_caffe_completes_it(here, prefix, used):
+    (here / "folder").mkdir()
+    write_run(here, snapshot_prefix=prefix)
+    assert job.load("solver.prototxt").param.snapshot_prefix == used
+
+
+def test_mode_of_the_file_and_of_the_flag(here):
+    write_run(here, solver_mode="GPU", device_id=2)
+    assert job.load("solver.prototxt").gpu == 2
+    assert job.load("solver.prototxt", gpu=1).gpu == 1
+    for mode in ("CPU", None):
+        write_solver(here, solver_mode=mode)
+        assert job.load("solver.prototxt").gpu is None
+
+
+def test_weights_of_the_file_give_way_to_flags(here):
+    for name in ("a", "b", "c", "s"):
+        (here / name).touch()
+    write_run(here, weights='"a, b"')
+    assert job.load("solver.prototxt").weights == ("a", "b")
+    assert job.load("solver.prototxt", weights=["c"]).weights == ("c",)
+    assert job.load("solver.prototxt", snapshot="s").weights == ()
+
+
+def test_the_engines_solver_only_steps(here):
+    loaded = job.load(write_run(here, weights=None, type='"Adam"', momentum2=0.9))
+    sent = text.parse(loaded.message("caffe")["solver"], caffe_pb2.SolverParameter())
+    assert (sent.display, sent.snapshot, sent.test_initialization) == (0, 0, False)
+    assert sent.test_interval > 10**9
+    for field in ("display", "snapshot", "test_initialization", "test_interval"):
+        sent.ClearField(field)
+        loaded.param.ClearField(field)
+    assert sent == loaded.param
