@@ -54,7 +54,7 @@ def install(mirror: str | None, into: Path | None, force: bool) -> None:
             "the package debian-archive-keyring)"
         )
         click.echo(f"{made.packages} packages; {checked}")
-        click.echo(f"real Caffe {made.facts.version} is installed in {root}")
+        click.echo(f"real Caffe {made.version} is installed in {root}")
     if into:
         click.echo(f"to use it: export {VARIABLE}={root}")
 

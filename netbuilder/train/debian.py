@@ -130,8 +130,7 @@ def _debian_archives(uri: str) -> Iterator[str]:
             yield from _debian_archives(line.split()[0])
         return
     folder = uri.rstrip("/").rpartition("/")[2]
-    if uri.startswith(("http:", "https:", "file:")) and folder.startswith("debian") \
-            and "security" not in folder:
+    if uri.startswith(("http:", "https:", "file:")) and folder.startswith("debian"):
         yield uri.rstrip("/")
 
 

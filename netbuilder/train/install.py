@@ -19,7 +19,7 @@ from pathlib import Path
 
 from netbuilder.errors import EngineError
 from netbuilder.train import deb, debian
-from netbuilder.train.engines import LIBRARIES, Facts, interpreter_engine, probe
+from netbuilder.train.engines import LIBRARIES, interpreter_engine, probe
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,7 +48,7 @@ class Installation:
     root: Path
     packages: int
     signed: bool
-    facts: Facts
+    version: str
 
 
 def is_installed(root: Path) -> bool:
@@ -87,12 +87,12 @@ def _install(root: Path, mirror: str, progress: Progress) -> Installation:
         _unpack_all(packages, mirror, debs, part, progress)
         _finish(part, packages)
         progress("trying real Caffe", 0, 0)
-        facts = probe(interpreter_engine(str(part)))
+        version = probe(interpreter_engine(str(part))).version
         _replace(part, root)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     shutil.rmtree(debs)
-    return Installation(root, len(packages), signed, facts)
+    return Installation(root, len(packages), signed, version)
 
 
 def _unpack_all(
