@@ -68,16 +68,12 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """A uint8 (channels, height, width) image in another size, bit for bit as cv::resize.
 
     Bilinear between the four nearest pixels whatever the scale, so shrinking does not average;
-    Pillow's bilinear does. Only a shrinking by exactly two on both axes takes the mean of four
-    (OpenCV, resize.cpp). The arithmetic is OpenCV's fixed point.
+    Pillow's bilinear does. The arithmetic is the fixed point of OpenCV's resize.cpp.
     """
     import numpy as np
 
     if image.shape[1:] == (height, width):
         return image.copy()
-    if image.shape[1:] == (2 * height, 2 * width):
-        quads = image.reshape(len(image), height, 2, width, 2)
-        return ((quads.sum((2, 4), dtype=np.int32) + 2) >> 2).astype(np.uint8)
     top, bottom, to_top, to_bottom = _taps(image.shape[1], height, one_at_border=False)
     left, right, to_left, to_right = _taps(image.shape[2], width, one_at_border=True)
     wide = image.astype(np.int32)
