@@ -17,35 +17,74 @@ class Storage:
 
     It only ever grows, so that arrays handed out keep showing the newest values. On a GPU it works
     as Caffe's SyncedMemory: ``host`` brings the values to the CPU and says they may change there,
-    ``device`` brings them back.
+    ``device`` brings them back. ``missing`` says why there are no values, and is empty if there
+    are; reading them then raises EngineError with it.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.where = device
+        self.missing = ""
         self._device = torch.zeros(0, device=device)
         self._host = self._device.cpu()  # on a CPU the same tensor
         self._newest_on_host = False
+        self._seen = False  # by numpy: then an array somewhere must go on showing the values
+        self._cleared = False  # all values are to be zero; not written yet
 
     def grow(self, count: int) -> None:
         """Makes room for ``count`` values; new memory is zero."""
         if count > self._device.numel():
-            self._device = torch.zeros(count, device=self.where)
-            self._host = self._device if self.where.type == "cpu" else torch.zeros(count)
-            self._newest_on_host = False
+            self._hold(torch.zeros(count, device=self.where))
+            self._seen = False
+
+    def write(self, values: torch.Tensor) -> None:
+        """Copies values in, from the start on."""
+        self.missing, self._cleared, self._newest_on_host = "", False, False
+        self._device[: values.numel()].view(values.shape).copy_(values)
+
+    def clear(self) -> None:
+        """Makes all values zero, at once or when somebody looks."""
+        self.missing, self._cleared = "", True
+        if self._seen:
+            self.host()
+
+    def add(self, values: torch.Tensor, keep: bool) -> None:
+        """Adds values; onto zeros it may, with ``keep``, take the tensor itself in."""
+        if not self._cleared:
+            self.device()[: values.numel()].view(values.shape).add_(values)
+        elif (keep and not self._seen and values.is_contiguous()
+              and values.numel() == self._device.numel()):
+            self._hold(values.view(-1))
+        else:
+            self.device()[: values.numel()].view(values.shape).copy_(values)
 
     def device(self) -> torch.Tensor:
         """The values where the engine computes."""
-        if self._newest_on_host:
+        if self.missing:
+            raise EngineError(self.missing)
+        if self._cleared:
+            self._device.zero_()
+        elif self._newest_on_host:
             self._device.copy_(self._host)
-            self._newest_on_host = False
+        self._cleared = self._newest_on_host = False
         return self._device
 
     def host(self) -> torch.Tensor:
         """The values where numpy reads and writes."""
+        if self.missing or self._cleared:
+            self.device()
+        self._seen = True
         if self.where.type != "cpu" and not self._newest_on_host:
+            if self._host.numel() != self._device.numel():
+                self._host = torch.empty_like(self._device, device="cpu")
             self._host.copy_(self._device)
             self._newest_on_host = True
         return self._host
+
+    def _hold(self, flat: torch.Tensor) -> None:
+        self._device = flat
+        if self.where.type == "cpu":
+            self._host = flat
+        self._cleared = self._newest_on_host = False
 
 
 class Blob:
@@ -61,7 +100,6 @@ class Blob:
         self._device = torch.device(device)
         self._data = Storage(self._device)
         self._diff = Storage(self._device)
-        self.stale = ""  # why the values are not those of the last pass; empty if they are
         self._shape: Shape = ()
         self.reshape(*shape)
 
@@ -70,12 +108,13 @@ class Blob:
     @property
     def data(self) -> np.ndarray:
         """The values; writing into the array changes the blob."""
-        return self._view(self._fresh(self._data).host()).numpy()
+        return self._view(self._data.host()).numpy()
 
     @property
     def diff(self) -> np.ndarray:
         """The gradient; writing into the array changes the blob."""
-        return self._view(self._fresh(self._diff).host()).numpy()
+        self._diff.grow(self.count)
+        return self._view(self._diff.host()).numpy()
 
     @property
     def shape(self) -> Shape:
@@ -118,6 +157,11 @@ class Blob:
     # What the engine has.
 
     @property
+    def device(self) -> torch.device:
+        """Where the engine computes with it."""
+        return self._device
+
+    @property
     def tensor(self) -> torch.Tensor:
         """The values on the net's device. Writing into it is writing the blob."""
         return self._view(self._data.device())
@@ -132,8 +176,30 @@ class Blob:
         """Copies a tensor of any shape and layout in; the blob takes its shape."""
         if values.shape != self._shape:
             self.reshape(*values.shape)
-        self.tensor.copy_(values.detach())
-        self.stale = ""
+        self._data.write(values.detach())
+
+    def put_grad(self, values: torch.Tensor | float) -> None:
+        """Copies a gradient in: of the blob's shape, or one number for all values."""
+        self._diff.grow(self.count)
+        self._diff.write(torch.as_tensor(values, dtype=torch.float32).expand(self._shape))
+
+    def clear_grad(self) -> None:
+        """Makes the gradient zero."""
+        self._diff.clear()
+
+    def add_grad(self, values: torch.Tensor, keep: bool = False) -> None:
+        """Adds to the gradient. With ``keep`` the tensor is given away and may become the
+        gradient's own memory: ``grad`` must then be taken anew."""
+        self._diff.grow(self.count)
+        self._diff.add(values, keep)
+
+    def lose(self, why: str) -> None:
+        """Says that the values are not there; reading them raises EngineError with ``why``."""
+        self._data.missing = why
+
+    def lose_grad(self, why: str) -> None:
+        """The same of the gradient."""
+        self._diff.missing = why
 
     def share_data(self, other: Blob) -> None:
         """From now on the values are those of another blob of the same count."""
@@ -142,12 +208,6 @@ class Blob:
     def share_diff(self, other: Blob) -> None:
         """From now on the gradient is that of another blob of the same count."""
         self._diff = other._diff
-
-    def _fresh(self, storage: Storage) -> Storage:
-        if self.stale:
-            raise EngineError(self.stale)
-        storage.grow(self.count)
-        return storage
 
     def _view(self, flat: torch.Tensor) -> torch.Tensor:
         return flat[: self.count].view(self._shape)

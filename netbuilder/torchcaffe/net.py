@@ -8,19 +8,243 @@ For the solver
     net.learnable        list[Param]: every parameter blob once (a shared one at its owner), in
                          Caffe's order: .blob (Blob), .lr_mult, .decay_mult, .layer, .index
     net.train_pass(gait) one pass: next batch, forward, backward. Gradients are *added* to the diffs
-                         of net.learnable; call net.clear_param_diffs() first. Returns the loss, a
-                         0-dim tensor on the net's device (sum of loss_weight * top).
+                         of net.learnable; call net.clear_param_diffs() first, and take blob.grad
+                         anew after each pass. Returns the loss, a 0-dim tensor on the net's device
+                         (sum of loss_weight * top).
     net.test_pass(gait)  the same without backward.
     net.outputs          names of the blobs that no layer takes, sorted; after either pass their
                          values are in net.blobs[name].data in both gaits
-    net.output_loss_weight(name)   for "(* 1 = 0.3 loss)" in Caffe's log
+    net.loss_weight(name)  for "(* 1 = 0.3 loss)" in Caffe's log
     net.sources          dict layer name -> Source, of the data layers
     net.rng              the Rng that fillers, dropout and sources draw from
-    net.to_message()     NetParameter with all layers and their blobs (for .caffemodel)
-
-Gaits: INSPECTABLE leaves every blob and diff as real Caffe does. FAST computes the same numbers as
-one differentiable program and leaves only outputs, parameters and parameter diffs; reading another
-blob's data or diff after it raises EngineError. A solver that steps n iterations runs the last one
-INSPECTABLE, and all if somebody may look in between (callbacks, debug_info); an engine user that
-only wants speed asks for FAST.
 """
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from netbuilder import graph, passes, weights
+from netbuilder.errors import DataError, GraphError, ShapeError, did_you_mean
+from netbuilder.proto import io
+from netbuilder.torchcaffe import mode
+from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.build import build_nodes
+from netbuilder.torchcaffe.node import Node
+from netbuilder.torchcaffe.params import Param
+from netbuilder.torchcaffe.program import Program
+from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.splits import insert_splits
+
+
+class Gait(str, Enum):
+    """How a net runs a pass.
+
+    INSPECTABLE leaves every blob and diff as real Caffe does. FAST computes the same numbers as one
+    program and leaves only outputs, parameters and parameter diffs. A solver that steps n
+    iterations runs the last one INSPECTABLE, and all of them if somebody may look in between
+    (callbacks, debug_info); who only wants speed asks for FAST.
+    """
+
+    INSPECTABLE = "inspectable"
+    FAST = "fast"
+
+
+class Net:
+    """A network of one phase with its blobs and parameters, able to run.
+
+    ``model`` is the path of a prototxt or a NetParameter. The old order (model, weights, phase)
+    works too. ``rng`` and ``device`` stand in for what ``set_random_seed``, ``set_mode_*`` and
+    ``set_device`` say. Raises a NetbuilderError that names the layer.
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] | Any, phase: int | str, level: int | str = 0,
+        stages: Iterable[str] | None = None, weights: str | None = None, *,
+        rng: Rng | None = None, device: torch.device | str | None = None,
+    ) -> None:
+        if isinstance(phase, (str, os.PathLike)):
+            phase, weights, level = int(level), os.fspath(phase), 0
+        message = io.read_net(model) if isinstance(model, (str, os.PathLike)) else model
+        chosen = passes.for_phase(passes.upgrade(message), phase, int(level), stages or ())
+        resolved = graph.resolve(insert_splits(chosen), phase)
+        self.name, self.phase = resolved.name, phase
+        self.rng = rng or mode.current.rng
+        self.device = torch.device(device) if device else mode.current.device
+        built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
+        self.layers: list[Node] = built.nodes
+        self.blobs: OrderedDict[str, Blob] = built.blobs
+        self.learnable: list[Param] = built.learnable
+        self.outputs: list[str] = sorted(resolved.outputs)  # a std::set in Caffe
+        self._program: Program | None = None
+        if weights is not None:
+            self.copy_from(weights)
+
+    # The parts.
+
+    @cached_property
+    def params(self) -> OrderedDict[str, list[Blob]]:
+        """The parameter blobs of each layer that has any."""
+        return OrderedDict((node.name, node.blobs) for node in self.layers if node.blobs)
+
+    @cached_property
+    def layer_dict(self) -> OrderedDict[str, Node]:
+        """The layers by name."""
+        return OrderedDict((node.name, node) for node in self.layers)
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """The blobs of Input layers, which the caller fills."""
+        return [top for node in self.layers if node.type == "Input" for top in node.layer.tops]
+
+    @cached_property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """The names of each layer's tops."""
+        return OrderedDict((node.name, node.top_names) for node in self.layers)
+
+    @cached_property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """The names of each layer's bottoms."""
+        return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.layers)
+
+    @cached_property
+    def sources(self) -> dict[str, Any]:
+        """The source of each data layer (netbuilder/torchcaffe/sources)."""
+        return {node.name: node.op.source for node in self.layers if hasattr(node.op, "source")}
+
+    def loss_weight(self, blob: str) -> float:
+        """The weight of a blob in the loss."""
+        return next((weight for node in self.layers
+                     for name, weight in zip(node.top_names, node.weights, strict=True)
+                     if name == blob and weight), 0.0)
+
+    # Running, as pycaffe does it.
+
+    def forward(self, blobs: list[str] | None = None, start: str | None = None,
+                end: str | None = None, **kwargs: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the layers from ``start`` to ``end``, both included, and gives the outputs' data.
+
+        Keywords fill the net's inputs, and then all of them must be given. ``blobs`` names more
+        data to return.
+        """
+        wanted = self.outputs if end is None else self.top_names[self._known(end)]
+        self._fill(kwargs, self.inputs, "data", "Input")
+        first = 0 if start is None else self._index(start)
+        self._forward(first, len(self.layers) - 1 if end is None else self._index(end))
+        return {name: self.blobs[name].data for name in {*wanted, *(blobs or [])}}
+
+    def backward(self, diffs: list[str] | None = None, start: str | None = None,
+                 end: str | None = None, **kwargs: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs the layers from ``start`` back to ``end`` and gives the inputs' diffs.
+
+        Keywords fill the diffs of the net's outputs. Diffs of parameters add up.
+        """
+        wanted = self.inputs if end is None else self.bottom_names[self._known(end)]
+        self._fill(kwargs, self.outputs, "diff", "Top diff")
+        last = len(self.layers) - 1 if start is None else self._index(start)
+        self._backward(last, 0 if end is None else self._index(end))
+        return {name: self.blobs[name].diff for name in {*wanted, *(diffs or [])}}
+
+    def _forward(self, start: int, end: int) -> torch.Tensor:
+        losses = [node.forward() for node in self.layers[start: end + 1]]
+        return torch.as_tensor(sum(losses), device=self.device)
+
+    def _backward(self, start: int, end: int) -> None:
+        for node in reversed(self.layers[end: start + 1]):
+            node.backward()
+
+    def _fill(self, arrays: Mapping[str, np.ndarray], names: list[str], what: str, kind: str
+              ) -> None:
+        if arrays and set(arrays) != set(names):
+            raise GraphError(f"{kind} arguments {sorted(arrays)} do not match the net's "
+                             f"{sorted(names)}")
+        for name, array in arrays.items():
+            blob = self.blobs[name]
+            if len(array) != blob.shape[0]:
+                raise ShapeError(f'{kind} "{name}" is not batch sized: {len(array)} rows, but the '
+                                 f"blob has {blob.shape[0]}")
+            getattr(blob, what)[...] = array
+
+    def _known(self, layer: str) -> str:
+        if layer not in self.layer_dict:
+            raise GraphError(f'no layer is named "{layer}"{did_you_mean(layer, self.layer_dict)}')
+        return layer
+
+    def _index(self, layer: str) -> int:
+        return self.layers.index(self.layer_dict[self._known(layer)])
+
+    # Running, as a solver does it.
+
+    def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
+        """One batch forward and backward; adds to the parameters' diffs. Returns the loss."""
+        if gait == Gait.FAST:
+            return self._fast().run(backward=True)
+        loss = self._forward(0, len(self.layers) - 1)
+        self._backward(len(self.layers) - 1, 0)
+        return loss
+
+    def test_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
+        """One batch forward. Returns the loss."""
+        if gait == Gait.FAST:
+            return self._fast().run(backward=False)
+        return self._forward(0, len(self.layers) - 1)
+
+    def _fast(self) -> Program:
+        if self._program is None:
+            names = {blob: name for name, blob in self.blobs.items()}
+            self._program = Program(self.layers, names, [self.blobs[n] for n in self.outputs])
+        return self._program
+
+    # Changing.
+
+    def reshape(self) -> None:
+        """Gives every blob the shape that follows from the inputs'."""
+        for node in self.layers:
+            node.reshape()
+
+    def clear_param_diffs(self) -> None:
+        """Makes the diffs of all parameters zero."""
+        for param in self.learnable:
+            param.blob.clear_grad()
+
+    def copy_from(self, path: str | os.PathLike[str]) -> None:
+        """Takes parameters from a .caffemodel, by layer name; layers not in it keep theirs.
+
+        Raises ShapeError where a layer's parameters differ, and DataError for a broken file.
+        """
+        for name, arrays in weights.read_weights(path).items():
+            if name not in self.layer_dict:
+                continue
+            blobs = next(node for node in self.layers if node.name == name).blobs
+            fitting = weights.fitting(name, arrays, [blob.shape for blob in blobs])
+            for blob, array in zip(blobs, fitting, strict=True):
+                blob.put(torch.from_numpy(array))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes all layers with their parameters as a .caffemodel."""
+        weights.write_weights(path, self.name, (
+            (node.layer.message, [blob.data for blob in node.blobs]) for node in self.layers))
+
+    def share_with(self, other: Net) -> None:
+        """From now on has the parameter values of another net's layers of the same names."""
+        for theirs in other.layers:
+            mine = self.layer_dict.get(theirs.name)
+            if mine is None:
+                continue
+            if [blob.shape for blob in mine.blobs] != [blob.shape for blob in theirs.blobs]:
+                mine.layer.fail("cannot share parameters: shapes differ from the other net's")
+            for blob, source in zip(mine.blobs, theirs.blobs, strict=True):
+                blob.share_data(source)
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Hands images and labels to the net's first layer, a MemoryData layer."""
+        if not self.layers or self.layers[0].type != "MemoryData":
+            raise DataError("set_input_arrays: the net's first layer is no MemoryData layer")
+        self.layers[0].op.source.set_arrays(data, labels)

@@ -28,15 +28,25 @@ class Op:
     # Bottoms whose gradient Caffe refuses even under force_backward (labels).
     never_backward: ClassVar[tuple[int, ...]] = ()
     # True where Caffe's layer writes its bottoms' diffs without asking propagate_down.
-    always_backward: ClassVar[bool] = False
+    always_backward: bool = False
+    # False where Caffe has no backward (NOT_IMPLEMENTED): asking for it is an error.
+    differentiable: ClassVar[bool] = True
 
     def __init__(self, layer: Layer, rng: Rng) -> None:
         self.layer = layer
         self.rng = rng
 
+    def fit(self, layer: Layer) -> None:
+        """Takes the layer as resolved for other bottom shapes."""
+        self.layer = layer
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor | None]:
         """The tops. None for a top leaves its blob as it is (data that is not refilled)."""
         raise NotImplementedError
+
+    def initial(self) -> Sequence[torch.Tensor | None]:
+        """What the tops hold once the net is made; None for nothing in particular."""
+        return [None] * self.layer.top_count
 
     def fillers(self) -> Sequence[Any]:
         """A FillerParameter for each parameter blob; by default all zero."""

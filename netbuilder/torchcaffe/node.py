@@ -1,0 +1,155 @@
+"""A layer of a net with its blobs, run by itself: the unit of the inspectable gait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from netbuilder.errors import EngineError
+from netbuilder.layer import Layer, Shape, show
+from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.ops.base import Op
+from netbuilder.torchcaffe.plan import Reach
+
+
+@dataclass
+class _Record:
+    """One forward under autograd: what went in and what came out."""
+
+    bottoms: list[torch.Tensor]
+    params: list[torch.Tensor]
+    tops: Sequence[torch.Tensor | None]
+
+
+@dataclass(eq=False)
+class Node:
+    """A layer, its op and its blobs. To users it is pycaffe's Layer: ``type`` and ``blobs``.
+
+    ``blobs`` are the parameters; ``weights`` the loss weight of each top; ``reach`` says what a
+    backward pass reaches of it.
+    """
+
+    layer: Layer
+    op: Op
+    bottoms: list[Blob]
+    tops: list[Blob]
+    blobs: list[Blob]
+    weights: list[float]
+    reach: Reach
+    _record: _Record | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.layer.name
+
+    @property
+    def type(self) -> str:
+        """Caffe's name of the layer type."""
+        return self.layer.type
+
+    @property
+    def top_names(self) -> list[str]:
+        """The names of the tops, with Caffe's name for one that it adds itself."""
+        extra = self.layer.top_count - len(self.layer.tops)
+        return [*self.layer.tops, *["(automatic)"] * extra]
+
+    def fit(self, shapes: Sequence[Shape]) -> None:
+        """Resolves the layer anew if its bottoms changed their shapes since the last time.
+
+        Raises ShapeError if the layer or its parameters do not fit them.
+        """
+        if tuple(shapes) == self.layer.bottom_shapes:
+            return
+        old = self.layer
+        new = type(old)(old.message, shapes, old.phase, old.told)
+        for before, now in zip(old.blobs, new.blobs, strict=True):
+            if before.shape != now.shape:
+                new.fail(f"bottoms of shape {', '.join(map(show, shapes))} need a parameter "
+                         f'"{now.name}" of {show(now.shape)}, but it is {show(before.shape)}')
+        self.layer = new
+        self.op.fit(new)
+
+    def reshape(self) -> None:
+        """Gives the tops the shapes that follow from the bottoms (Layer::Reshape)."""
+        if self.bottoms:  # sources and inputs shape their tops themselves
+            self.fit([blob.shape for blob in self.bottoms])
+            for blob, shape in zip(self.tops, self.layer.top_shapes, strict=True):
+                blob.reshape(*shape)
+
+    def forward(self) -> torch.Tensor | float:
+        """Computes the tops from the bottoms' values and returns the layer's part of the loss."""
+        self.fit([blob.shape for blob in self.bottoms])
+        bottoms = [self._leaf(blob, wanted, blob in self.tops)
+                   for blob, wanted in zip(self.bottoms, self.wanted, strict=True)]
+        params = [self._leaf(blob, wanted and self.reach.layer)
+                  for blob, wanted in zip(self.blobs, self.reach.params, strict=True)]
+        with torch.set_grad_enabled(self.reach.layer):
+            tops = self.op.forward(bottoms, params)
+        self._record = _Record(bottoms, params, tops) if self.reach.layer else None
+        for blob, top in zip(self.tops, tops, strict=True):
+            if top is not None:
+                blob.put(top)
+        return self.loss()
+
+    def loss(self) -> torch.Tensor | float:
+        """The tops' values times the loss weights, which Caffe keeps in their diffs."""
+        return sum((blob.tensor * blob.grad).sum()
+                   for blob, weight in zip(self.tops, self.weights, strict=True) if weight)
+
+    def weigh(self) -> None:
+        """Writes the loss weights into the tops' diffs (Layer::SetLossWeights)."""
+        for blob, weight in zip(self.tops, self.weights, strict=True):
+            if weight:
+                blob.put_grad(weight)
+
+    def backward(self) -> None:
+        """Sets the bottoms' diffs from the tops' diffs, and adds to the parameters'.
+
+        Raises EngineError where the layer has no backward, or no forward came before.
+        """
+        if not self.reach.layer:
+            return
+        if self._record is None:
+            raise EngineError(f'layer "{self.name}" ({self.type}): backward needs a forward first')
+        if not self.op.differentiable and any(self.reach.bottoms):
+            raise EngineError(f'layer "{self.name}" ({self.type}) has no backward: set '
+                              f"propagate_down: false for its bottoms, or leave force_backward out")
+        record = self._record
+        leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
+        grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
+        for blob, leaf in zip(self.blobs, record.params, strict=True):
+            if grads.get(id(leaf)) is not None:
+                blob.add_grad(grads[id(leaf)])
+        for blob, leaf in zip(self.bottoms, record.bottoms, strict=True):
+            if leaf.requires_grad:
+                grad = grads[id(leaf)]
+                blob.put_grad(0.0 if grad is None else grad)
+
+    @property
+    def wanted(self) -> list[bool]:
+        """The bottoms whose diffs a backward writes, and be it unasked, as some layers do."""
+        always = self.reach.layer and self.op.always_backward
+        return [always or (self.reach.layer and needed) for needed in self.reach.bottoms]
+
+    def _gradients(self, record: _Record, leaves: Sequence[torch.Tensor]
+                   ) -> Sequence[torch.Tensor | None]:
+        ends = [(top, blob.grad) for blob, top in zip(self.tops, record.tops, strict=True)
+                if top is not None and top.requires_grad]
+        if not ends or not leaves:
+            return [None] * len(leaves)
+        # A second backward is as good as the first in Caffe: it reads what is there.
+        return torch.autograd.grad([top for top, _ in ends], leaves, [grad for _, grad in ends],
+                                   retain_graph=True, allow_unused=True)
+
+    @staticmethod
+    def _leaf(blob: Blob, wanted: bool, copy: bool = False) -> torch.Tensor:
+        """The blob's memory as a leaf of autograd.
+
+        ``.data`` cuts torch's count of changes as well: backward reads what is in the blob then,
+        as Caffe does. Only a layer that works in place needs the old values: a copy.
+        """
+        tensor = blob.tensor.data
+        return (tensor.clone() if copy else tensor).requires_grad_(wanted)

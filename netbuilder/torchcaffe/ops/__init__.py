@@ -1,0 +1,13 @@
+"""The computing half of every layer type, one module per family, as in netbuilder/layers."""
+
+from netbuilder.torchcaffe.ops import (  # noqa: F401
+    convolution,
+    data,
+    elementwise,
+    linear,
+    loss,
+    neuron,
+    normalization,
+    pooling,
+    shape,
+)

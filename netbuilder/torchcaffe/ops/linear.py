@@ -1,0 +1,65 @@
+"""InnerProduct, Scale, Bias: linear maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from netbuilder.proto import caffe_pb2
+from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+
+
+@register
+class InnerProduct(Op):
+    """Each image, flattened from an axis on, times a matrix (inner_product_layer.cpp)."""
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        layer = self.layer
+        rows = bottoms[0].reshape(-1, layer.num_input)
+        weight = params[0].t() if layer.transpose else params[0]
+        top = F.linear(rows, weight, params[1] if layer.bias_term else None)
+        return [top.reshape(layer.top_shapes[0])]
+
+    def fillers(self) -> Sequence[Any]:
+        fields = self.layer.fields
+        return [fields.weight_filler, fields.bias_filler][: len(self.layer.blobs)]
+
+
+class _AlongAxes(Op):
+    """What Scale and Bias share: an operand laid along some axes of the first bottom."""
+
+    def laid(self, operand: torch.Tensor) -> torch.Tensor:
+        """The operand with axes of length 1 so that it broadcasts over the bottom."""
+        layer = self.layer
+        behind = len(layer.bottom_shapes[0]) - layer.first_axis - len(layer.operand_shape)
+        return operand.reshape(layer.operand_shape + (1,) * behind)
+
+
+@register
+class Scale(_AlongAxes):
+    """Times a blob along some axes, and plus a bias if asked (scale_layer.cpp)."""
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        factor = params[0] if self.layer.learned else bottoms[1]
+        top = bottoms[0] * self.laid(factor)
+        return [top + self.laid(params[-1]) if self.layer.bias_term else top]
+
+    def fillers(self) -> Sequence[Any]:
+        fields = self.layer.fields
+        one = caffe_pb2.FillerParameter(type="constant", value=1)
+        scale = [fields.filler if fields.HasField("filler") else one] if self.layer.learned else []
+        return scale + ([fields.bias_filler] if self.layer.bias_term else [])
+
+
+@register
+class Bias(_AlongAxes):
+    """Plus a blob along some axes (bias_layer.cpp)."""
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        return [bottoms[0] + self.laid(params[0] if self.layer.learned else bottoms[1])]
+
+    def fillers(self) -> Sequence[Any]:
+        return [self.layer.fields.filler] if self.layer.learned else []

@@ -1,0 +1,74 @@
+"""BatchNorm and LRN (batch_norm_layer.cpp, lrn_layer.cpp)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from netbuilder.proto import caffe_pb2
+from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+
+
+@register
+class BatchNorm(Op):
+    """Each channel to mean 0 and variance 1.
+
+    Its three parameters are running sums of means and of unbiased variances, and the weight of
+    those sums. Every forward that uses the batch's own statistics adds to them, a bare
+    ``net.forward()`` too.
+    """
+
+    always_backward = True
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        return [self.normalize(bottoms[0], params)]
+
+    def normalize(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None = None,
+                  bias: torch.Tensor | None = None) -> torch.Tensor:
+        """``x`` normalised, and, where given, scaled and shifted per channel in the same pass."""
+        mean, variance, weight = (p.detach() for p in statistics)
+        if self.layer.use_global_stats:
+            # Without any statistics yet, Caffe normalises by mean 0 and variance 0.
+            factor = torch.where(weight == 0, weight, weight.reciprocal())
+            return F.batch_norm(x, mean * factor, variance * factor, scale, bias, False, 0.0,
+                                self.layer.eps)
+        return self._by_batch(x, (mean, variance, weight), scale, bias)
+
+    def _by_batch(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None,
+                  bias: torch.Tensor | None) -> torch.Tensor:
+        now = [torch.zeros_like(s) for s in statistics[:2]]
+        # With momentum 1 torch leaves this batch's mean and unbiased variance in the buffers.
+        # It has no name for the statistics of a single value, where the variance is 0.
+        single = x.numel() == x.shape[1]
+        top = torch.batch_norm(x, scale, bias, now[0], now[1], True, 1.0, self.layer.eps,
+                               torch.backends.cudnn.enabled)
+        if single:
+            now[1].zero_()
+        with torch.no_grad():
+            for total, value in zip(statistics, (*now, 1.0), strict=True):
+                total.mul_(self.layer.moving_average_fraction).add_(value)
+        return top
+
+
+@register
+class LRN(Op):
+    """Local response normalisation across or within channels."""
+
+    @property
+    def always_backward(self) -> bool:
+        """Across channels Caffe does not ask whether its bottom's gradient is wanted."""
+        return self.layer.fields.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        x, fields = bottoms[0], self.layer.fields
+        if fields.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS:
+            scale = fields.k + fields.alpha * self._mean_across(x.square())
+        else:  # k has no part here: Caffe builds it of pooling and power with shift 1
+            size = fields.local_size
+            scale = 1 + fields.alpha * F.avg_pool2d(x.square(), size, 1, size // 2)
+        return [x * scale.pow(-fields.beta)]
+
+    def _mean_across(self, squares: torch.Tensor) -> torch.Tensor:
+        size, channels = self.layer.fields.local_size, squares.shape[1]
+        padded = F.pad(squares, (0, 0, 0, 0, size // 2, size // 2))
+        return sum(padded[:, i: i + channels] for i in range(size)) / size

@@ -1,0 +1,82 @@
+"""The parameters of a net: their first values, their owners, their learning rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from netbuilder.graph import Graph
+from netbuilder.layer import Layer
+from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.fillers import fill
+from netbuilder.torchcaffe.ops.base import Op
+
+_MULTIPLIERS = ("lr_mult", "decay_mult")
+
+
+@dataclass(eq=False)
+class Param:
+    """A parameter blob that a solver updates; a shared one stands here once, at its owner.
+
+    ``layer`` and ``index`` say whose it is; ``name`` is the name it is shared under, or empty.
+    """
+
+    blob: Blob
+    layer: str
+    index: int
+    name: str = ""
+    lr_mult: float = 1.0
+    decay_mult: float = 1.0
+    told: set[str] = field(default_factory=set)  # which of the two a file gave
+
+
+def make_blobs(op: Op, device: torch.device) -> list[Blob]:
+    """The parameter blobs of a layer: those stored in its message, or as its fillers say."""
+    layer = op.layer
+    blobs = [Blob(spec.shape, device) for spec in layer.blobs]
+    for spec, blob, filler in zip(layer.blobs, blobs, op.fillers(), strict=True):
+        first = torch.empty(spec.shape)
+        fill(first, filler, op.rng.cpu, f'layer "{layer.name}" ({layer.type}), {spec.name}')
+        blob.put(first)
+    return blobs
+
+
+def share(graph: Graph, blobs: Sequence[list[Blob]]) -> list[Param]:
+    """Joins shared parameters to their owners, and lists all others (Net::AppendParam)."""
+    position = {id(layer): index for index, layer in enumerate(graph.layers)}
+    params: dict[tuple[int, int], Param] = {}
+    for place in ((at, index) for at, own in enumerate(blobs) for index in range(len(own))):
+        layer, blob = graph.layers[place[0]], blobs[place[0]][place[1]]
+        owner = graph.shared.get(place)
+        if owner is None:
+            params[place] = _param(layer, place[1], blob)
+            continue
+        param = params[position[id(owner.layer)], owner.index]
+        blob.share_data(param.blob)
+        blob.share_diff(param.blob)
+        _join(param, layer, place[1])
+    return list(params.values())
+
+
+def _param(layer: Layer, index: int, blob: Blob) -> Param:
+    param = Param(blob, layer.name, index, lr_mult=1.0 if layer.learns(index) else 0.0)
+    if index < len(layer.message.param):
+        spec = layer.message.param[index]
+        param.name, param.decay_mult = spec.name, spec.decay_mult
+        param.lr_mult = spec.lr_mult if layer.learns(index) else 0.0
+        param.told = {multiplier for multiplier in _MULTIPLIERS if spec.HasField(multiplier)}
+    return param
+
+
+def _join(param: Param, layer: Layer, index: int) -> None:
+    """What a sharer says of the learning rate must agree with what was said before it."""
+    spec = layer.message.param[index]
+    for multiplier in filter(spec.HasField, _MULTIPLIERS):
+        value, before = getattr(spec, multiplier), getattr(param, multiplier)
+        if multiplier in param.told and value != before:
+            layer.fail(f'shared param "{spec.name}" has {multiplier} {value:g} here and '
+                       f'{before:g} in layer "{param.layer}"')
+        param.told.add(multiplier)
+        setattr(param, multiplier, value)

@@ -1,0 +1,79 @@
+"""Which layers, bottoms and parameters a backward pass reaches (the end of Net::Init, net.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netbuilder.layer import Layer
+from netbuilder.torchcaffe.ops.base import Op
+
+
+@dataclass
+class Reach:
+    """What of one layer a backward pass reaches: the layer at all, each bottom, each parameter."""
+
+    layer: bool
+    bottoms: list[bool]
+    params: list[bool]
+
+
+def loss_weights(layer: Layer) -> list[float]:
+    """The weight of each top in the loss: as given, or 1 for the one top of a loss layer."""
+    given = list(layer.message.loss_weight) or ([1.0] if layer.auto_top else [])
+    if given and len(given) != layer.top_count:
+        layer.fail(f"loss_weight must be left out or given once per top ({layer.top_count}), "
+                   f"not {len(given)} times")
+    return given or [0.0] * layer.top_count
+
+
+def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> list[Reach]:
+    """The Reach of each layer. ``force`` is the net's ``force_backward``."""
+    reach = _from_parameters(layers)
+    _only_under_loss(layers, reach)
+    if force:
+        for step, op in zip(reach, ops, strict=True):
+            step.layer = True
+            step.bottoms = [needed or index not in op.never_backward
+                            for index, needed in enumerate(step.bottoms)]
+            step.params = [True] * len(step.params)
+    return reach
+
+
+def _from_parameters(layers: Sequence[Layer]) -> list[Reach]:
+    """Downwards up: a blob needs a gradient if a parameter lies below it."""
+    reach: list[Reach] = []
+    needing: set[str] = set()
+    for layer in layers:
+        given = layer.message.propagate_down
+        if given and len(given) != len(layer.bottoms):
+            layer.fail(f"propagate_down must be left out or given once per bottom "
+                       f"({len(layer.bottoms)}), not {len(given)} times")
+        # Caffe looks at the file's lr_mult here, so BatchNorm's own zeros do not count.
+        specs = layer.message.param
+        params = [index >= len(specs) or specs[index].lr_mult != 0
+                  for index in range(len(layer.blobs))]
+        below = [name in needing for name in layer.bottoms]
+        step = Reach(any(below) or any(params), list(given) or below, params)
+        if step.layer:
+            needing.update(layer.tops)
+        reach.append(step)
+    return reach
+
+
+def _only_under_loss(layers: Sequence[Layer], reach: Sequence[Reach]) -> None:
+    """From the top down: nothing that leads to no loss, or only past ``propagate_down: false``."""
+    under_loss: set[str] = set()
+    skipped: set[str] = set()
+    for layer, step in zip(reversed(layers), reversed(reach), strict=True):
+        names = [*layer.tops, *["(automatic)"] * (layer.top_count - len(layer.tops))]
+        contributes = any(loss_weights(layer)) or any(name in under_loss for name in names)
+        if all(name in skipped for name in names) and step.layer:
+            step.layer, step.bottoms = False, [False] * len(step.bottoms)
+        if not contributes:
+            step.layer, step.bottoms = False, [False] * len(step.bottoms)
+        for name, needed in zip(layer.bottoms, step.bottoms, strict=True):
+            if contributes:
+                under_loss.add(name)
+            if not needed:
+                skipped.add(name)

@@ -1,0 +1,166 @@
+"""The fast gait: the whole net as one differentiable program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.node import Node
+from netbuilder.torchcaffe.ops.normalization import BatchNorm
+
+Tensors = Sequence[torch.Tensor]
+
+
+@dataclass
+class _Step:
+    """One layer, or several computed as one: ``compute`` takes bottoms and a list of parameters
+    per node, and gives the last node's tops. ``done`` are the blobs that no later step reads."""
+
+    nodes: list[Node]
+    compute: Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
+    done: Sequence[Blob] = ()
+
+    @property
+    def bottoms(self) -> list[Blob]:
+        return self.nodes[0].bottoms
+
+    @property
+    def tops(self) -> list[Blob]:
+        return self.nodes[-1].tops
+
+
+class Program:
+    """A net's nodes run as one program of torch, values passed on without copies.
+
+    It leaves behind what ``kept`` names (the net's outputs), the parameters and their diffs. Of
+    every other blob that it computes, data and diff are missing afterwards, and reading them is an
+    error. Numbers are those of the inspectable gait up to rounding.
+    """
+
+    def __init__(self, nodes: Sequence[Node], names: Mapping[Blob, str], kept: Iterable[Blob]
+                 ) -> None:
+        self._steps = _steps(nodes)
+        self._kept = set(kept)
+        for step, done in zip(self._steps, _last_readers(self._steps), strict=True):
+            step.done = [blob for blob in done if blob not in self._kept]
+        self._why = {blob: f'blob "{name}" was not kept: the last pass ran in the fast gait. Ask '
+                           f'for the inspectable one to see it' for blob, name in names.items()}
+        self._channels_last = any(node.type == "Convolution" for node in nodes)
+
+    def run(self, backward: bool) -> torch.Tensor:
+        """One pass over the next batch; adds to the parameters' diffs. Returns the loss."""
+        values: dict[Blob, torch.Tensor] = {}
+        leaves: list[tuple[Blob, torch.Tensor]] = []
+        ends: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for step in self._steps:
+            params = [self._leaves(node, backward, leaves) for node in step.nodes]
+            with torch.set_grad_enabled(backward and step.nodes[0].reach.layer):
+                bottoms = self._bottoms(step, values)
+                tops = step.compute(bottoms, params)
+            self._store(step, tops, values, ends)
+            for blob in step.done:
+                values.pop(blob, None)
+        for blob in self._kept & values.keys():
+            blob.put(values[blob])
+        if backward:
+            self._backward(ends, leaves)
+        return torch.stack([(top.detach() * weight).sum() for top, weight in ends]).sum() \
+            if ends else torch.zeros(())
+
+    def _bottoms(self, step: _Step, values: dict[Blob, torch.Tensor]) -> list[torch.Tensor]:
+        bottoms = [values[blob] if needed else values[blob].detach()
+                   for blob, needed in zip(step.bottoms, step.nodes[0].reach.bottoms, strict=True)]
+        for node in step.nodes:
+            node.fit([tuple(bottom.shape) for bottom in bottoms])
+        return bottoms
+
+    def _store(self, step: _Step, tops: Sequence[torch.Tensor | None],
+               values: dict[Blob, torch.Tensor], ends: list[tuple[torch.Tensor, torch.Tensor]]
+               ) -> None:
+        weights = step.nodes[-1].weights
+        for blob, top, weight in zip(step.tops, tops, weights, strict=True):
+            if top is None:  # what the blob holds goes in, and stays there
+                values[blob] = self._entering(blob.tensor.data)
+                continue
+            if not step.bottoms:
+                top = self._entering(top.to(blob.device, non_blocking=True))
+            values[blob] = top
+            blob.lose(self._why[blob])
+            if weight:
+                ends.append((top, blob.grad.clone()))
+
+    def _entering(self, data: torch.Tensor) -> torch.Tensor:
+        if self._channels_last and data.dim() == 4:
+            return data.contiguous(memory_format=torch.channels_last)
+        return data
+
+    @staticmethod
+    def _leaves(node: Node, backward: bool, leaves: list[tuple[Blob, torch.Tensor]]
+                ) -> list[torch.Tensor]:
+        params = []
+        for blob, wanted in zip(node.blobs, node.reach.params, strict=True):
+            leaf = blob.tensor.data
+            if backward and wanted and node.reach.layer:
+                leaves.append((blob, leaf.requires_grad_()))
+            params.append(leaf)
+        return params
+
+    def _backward(self, ends: Sequence[tuple[torch.Tensor, torch.Tensor]],
+                  leaves: Sequence[tuple[Blob, torch.Tensor]]) -> None:
+        ends = [(top, weight) for top, weight in ends if top.requires_grad]
+        grads = torch.autograd.grad(
+            [top for top, _ in ends], [leaf for _, leaf in leaves], [weight for _, weight in ends],
+            allow_unused=True) if ends and leaves else ()
+        seen: set[int] = set()
+        for (blob, _), grad in zip(leaves, grads, strict=bool(grads)):
+            if grad is not None:  # torch may give one tensor to two leaves
+                blob.add_grad(grad, keep=grad.data_ptr() not in seen)
+                seen.add(grad.data_ptr())
+        for step in self._steps:
+            for node in step.nodes:
+                for blob, needed in zip(node.bottoms, node.wanted, strict=True):
+                    if needed:
+                        blob.lose_grad(self._why[blob])
+
+
+def _steps(nodes: Sequence[Node]) -> list[_Step]:
+    """One step per node, but one for a BatchNorm and the Scale right after it."""
+    steps: list[_Step] = []
+    for node in nodes:
+        if steps and _scales(steps[-1].nodes[-1], node):
+            steps[-1] = _normalized(steps[-1].nodes[-1], node)
+        else:
+            steps.append(_Step([node], lambda bottoms, params, op=node.op:
+                               op.forward(bottoms, params[0])))
+    return steps
+
+
+def _scales(norm: Node, scale: Node) -> bool:
+    """True if ``scale`` multiplies each channel that ``norm`` has just normalised."""
+    return (norm.type == "BatchNorm" and scale.type == "Scale" and scale.bottoms == norm.tops
+            and scale.layer.learned and scale.layer.first_axis == 1
+            and scale.layer.operand_shape == (norm.layer.channels,)
+            and not any(norm.weights)
+            and scale.reach.layer == norm.reach.layer == all(scale.reach.bottoms))
+
+
+def _normalized(norm: Node, scale: Node) -> _Step:
+    op = norm.op
+    assert isinstance(op, BatchNorm)
+
+    def compute(bottoms: Tensors, params: Sequence[Tensors]) -> Tensors:
+        return [op.normalize(bottoms[0], params[0], *params[1])]
+
+    return _Step([norm, scale], compute)
+
+
+def _last_readers(steps: Sequence[_Step]) -> list[list[Blob]]:
+    """For each step the blobs that it is the last to read or to make."""
+    last = {blob: index for index, step in enumerate(steps) for blob in step.bottoms + step.tops}
+    done: list[list[Blob]] = [[] for _ in steps]
+    for blob, index in last.items():
+        done[index].append(blob)
+    return done
