@@ -19,6 +19,8 @@ class Loss(Layer):
         if not first or first[:1] != second[:1]:
             self.fail(f"data {show(first)} and label {show(second)} must have the same first "
                       f"dimension")
+        if self.top_count != max(len(self.message.loss_weight), 1):  # LossLayer adds the first
+            self.fail(f"{self.top_count} tops need as many loss_weight")
 
     def shapes(self) -> Sequence[Shape]:
         return [()] * self.top_count
@@ -35,18 +37,18 @@ def check_labels(layer: Layer, axis: int) -> None:
 
 @register
 class SoftmaxWithLoss(Loss):
-    """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp)."""
+    """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp).
+
+    Caffe's source speaks of a second top, but refuses it: a loss wants as many loss_weight as
+    tops, and hands them on to its inner Softmax, which has one top.
+    """
 
     param = "softmax_param"
-    tops_wanted = (1, 2)
 
     def setup(self) -> None:
         super().setup()
         self.softmax_axis = self.axis(self.fields.axis)
         check_labels(self, self.softmax_axis)
-
-    def shapes(self) -> Sequence[Shape]:
-        return [(), self.bottom_shapes[0]][: self.top_count]
 
 
 @register

@@ -213,7 +213,7 @@ class Filter(Layer):
         *data, selector = self.bottom_shapes
         if self.top_count != len(data):
             self.fail(f"{len(data)} filtered bottoms need as many tops, not {self.top_count}")
-        if any(dim != 1 for dim in selector[1:]):
+        if not selector or any(dim != 1 for dim in selector[1:]):
             self.fail(f"the selector {show(selector)} must hold one value per image")
         if any(shape[:1] != selector[:1] for shape in data):
             self.fail(f"bottoms and selector {show(selector)} must have the same first dimension")
