@@ -101,7 +101,11 @@ class _BiasedWindow(Window):
         raise NotImplementedError
 
     def shapes(self) -> Sequence[Shape]:
-        top = self.bottom_shapes[0][: self.channel_axis] + (self.num_output,) + self.sizes()
+        sizes = self.sizes()
+        if 0 in sizes and self.bias_term:  # Caffe cannot allocate the ones it adds the bias with
+            self.fail(f"nothing is left of its input {show(self.spatial)}: the output is "
+                      f"{show(sizes)}")
+        top = (*self.bottom_shapes[0][: self.channel_axis], self.num_output, *sizes)
         return [top] * self.top_count
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:

@@ -1,0 +1,87 @@
+"""Every layer type's rule against real Caffe: same shapes, same parameter blobs, same refusals."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import grid
+from netbuilder.errors import NetbuilderError
+from netbuilder.graph import resolve
+from netbuilder.layer import layer_types
+from netbuilder.proto import caffe_pb2
+from netbuilder.proto.text import dumps
+
+JUDGE = Path(__file__).with_name("caffe_judge.py")
+MANY = {name: 40 for name in (
+    "BatchNorm", "Convolution", "Crop", "Deconvolution", "Im2col", "LSTM", "Pooling", "Reshape",
+    "SPP", "Scale", "Slice", "SoftmaxWithLoss",
+)}
+NOT_IN_GRID = {
+    "Data": "needs a database; tests/data",
+    "HDF5Data": "needs a file; tests/data",
+    "HDF5Output": "writes a file when it is loaded",
+    "ImageData": "needs images; tests/data",
+    "Python": "its module decides",
+    "WindowData": "needs images",
+}
+
+
+def test_every_layer_type_has_a_row() -> None:
+    assert set(grid.CASES) | set(NOT_IN_GRID) == set(layer_types())
+    assert not set(grid.CASES) & set(NOT_IN_GRID)
+
+
+def ours(net: Any) -> dict:
+    """What the judge says, from our rules."""
+    try:
+        graph = resolve(net, caffe_pb2.TRAIN)
+    except NetbuilderError as error:
+        return {"refused": str(error)}
+    return {
+        "blobs": {name: list(shape) for name, shape in graph.blobs.items()},
+        "params": {layer.name: [list(blob.shape) for blob in layer.blobs]
+                   for layer in graph.layers if layer.blobs},
+    }
+
+
+@pytest.mark.caffe
+def test_real_caffe_agrees(run_caffe: Callable[..., Any], tmp_path: Path) -> None:
+    """One test for all types: Caffe's process is started once."""
+    nets = [(name, net) for name in grid.CASES for net in grid.cases(name, MANY.get(name, 8))]
+    path = tmp_path / "nets.json"
+    path.write_text(json.dumps([[dumps(net), caffe_pb2.TRAIN] for _, net in nets]))
+    differing, accepted = [], Counter()
+    for (name, net), answer in zip(nets, run_caffe(JUDGE, path), strict=True):
+        accepted[name] += "refused" not in answer
+        if not agrees(answer, ours(net)):
+            differing.append(f"{dumps(net)}Caffe: {answer}\nours: {ours(net)}\n")
+    assert not differing, f"{len(differing)} of {len(nets)} nets differ:\n" + "\n".join(differing[:5])
+    assert all(accepted[name] for name in grid.CASES), "a type of which every net was refused"
+
+
+def agrees(answer: dict, mine: dict) -> bool:
+    """True if both refuse, or both see the same shapes."""
+    if "refused" in answer or "refused" in mine:
+        return "refused" in answer and "refused" in mine
+    named = {name: shape for name, shape in answer["blobs"].items() if "(auto" not in name}
+    return mine == {"blobs": named, "params": answer["params"]}
+
+
+@pytest.mark.parametrize("type_name", grid.CASES)
+def test_impossible_sizes_are_refused_in_words(type_name: str) -> None:
+    """Empty, huge and negative dimensions end in a graph or in one of our errors."""
+    random = Random(type_name)
+    for net in grid.cases(type_name, 40):
+        for layer in net.layer:
+            for shape in layer.dummy_data_param.shape:
+                for index in range(len(shape.dim)):
+                    if random.random() < 0.4:
+                        shape.dim[index] = random.choice((0, 0, -1, 2**31 - 1, 2**31, 2**40))
+        ours(net)
