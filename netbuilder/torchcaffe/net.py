@@ -227,10 +227,12 @@ class Net:
             for blob, array in zip(blobs, fitting, strict=True):
                 blob.put(torch.from_numpy(array))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all layers with their parameters as a .caffemodel."""
-        weights.write_weights(path, self.name, (
-            (node.layer.message, [blob.data for blob in node.blobs]) for node in self.layers))
+    def save(self, path: str | os.PathLike[str], *, diffs: bool = False) -> None:
+        """Writes all layers with their parameters, and their diffs too, as a .caffemodel."""
+        weights.write_weights(
+            path, self.name,
+            [(node.layer.message, [blob.data for blob in node.blobs]) for node in self.layers],
+            [[blob.diff for blob in node.blobs] for node in self.layers] if diffs else None)
 
     def share_with(self, other: Net) -> None:
         """From now on has the parameter values of another net's layers of the same names."""

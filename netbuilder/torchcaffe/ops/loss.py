@@ -56,7 +56,8 @@ class SoftmaxWithLoss(Loss):
         loss = -logs.gather(1, labels.index)
         # Caffe's loss stops growing where the probability underflows; its gradient does not.
         limit = -torch.tensor(_LEAST, device=loss.device).log()
-        loss = loss - (loss.detach() - limit).clamp(min=0)
+        fixed = loss.detach()
+        loss = torch.where(fixed > limit, limit + (loss - fixed), loss)
         total = (loss * labels.valid).sum() / self._normalizer(labels)
         return [total, logs.exp().reshape(bottoms[0].shape)][: self.layer.top_count]
 
