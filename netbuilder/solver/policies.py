@@ -32,6 +32,11 @@ def check_solver(param: Any) -> None:
     if not param.HasField("base_lr"):
         raise SolverError("base_lr is missing: nothing would be learned")
     check_regularization(param)
+    check_counts(param)
+
+
+def check_counts(param: Any) -> None:
+    """Raises SolverError for an average_loss or iter_size below 1."""
     for name in ("average_loss", "iter_size"):
         if getattr(param, name) < 1:
             raise SolverError(f"{name} must be at least 1, not {getattr(param, name)}")

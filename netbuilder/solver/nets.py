@@ -1,0 +1,86 @@
+"""A solver file and the nets it names, as Caffe finds them (Solver::Init*, solver.cpp).
+
+Paths are relative to the current folder, as Caffe's.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from netbuilder import passes
+from netbuilder.errors import SolverError
+from netbuilder.proto import caffe_pb2, io
+
+_TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
+_OLD_TYPES = {"SGD": "SGD", "NESTEROV": "Nesterov", "ADAGRAD": "AdaGrad", "RMSPROP": "RMSProp",
+              "ADADELTA": "AdaDelta", "ADAM": "Adam"}
+
+
+def read_solver(path: str | os.PathLike[str]) -> Any:
+    """The SolverParameter of a file, with ``type`` and ``snapshot_prefix`` as Caffe completes them.
+
+    Without a prefix snapshots go beside the file, under its name (upgrade_proto.cpp). Raises
+    ParseError or SolverError.
+    """
+    param = io.read_text(path, caffe_pb2.SolverParameter)
+    if param.HasField("solver_type"):
+        if param.HasField("type"):
+            raise SolverError("give type or, as files before 2015 do, solver_type; not both")
+        old = caffe_pb2.SolverParameter.SolverType.Name(param.solver_type)
+        param.type = _OLD_TYPES.get(old, old)
+        param.ClearField("solver_type")
+    if not param.HasField("snapshot_prefix"):
+        param.snapshot_prefix = str(Path(path).with_suffix(""))
+    elif os.path.isdir(param.snapshot_prefix):
+        param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
+    return param
+
+
+def net_to_train(param: Any) -> Any:
+    """The NetParameter to train, its ``state`` set: TRAIN, then the net's own, then train_state.
+
+    Raises SolverError if the solver names none or several, ParseError if it cannot be read.
+    """
+    given = [name for name in _TRAIN_FIELDS if param.HasField(name)]
+    if len(given) != 1:
+        raise SolverError(f"a solver names its net by one of {', '.join(_TRAIN_FIELDS)}; "
+                          f"here {' and '.join(given) or 'none of them'} is given")
+    return _in_state(_message(getattr(param, given[0])), caffe_pb2.TRAIN, param.train_state)
+
+
+def nets_to_test(param: Any) -> list[Any]:
+    """The NetParameter of each test net, its ``state`` set.
+
+    First those of test_net_param, then those of test_net, then the train net's own file once for
+    each further test_iter. Raises SolverError if their numbers disagree.
+    """
+    nets = [_message(net) for net in (*param.test_net_param, *param.test_net)]
+    count = len(param.test_iter)
+    generic = [getattr(param, name) for name in ("net", "net_param") if param.HasField(name)]
+    if count < len(nets) or (count > len(nets) and not generic):
+        raise SolverError(f"{count} test_iter for {len(nets)} test nets; give one for each")
+    if param.test_state and len(param.test_state) != count:
+        raise SolverError(f"{len(param.test_state)} test_state for {count} test nets; give none, "
+                          "or one for each")
+    if count and param.test_interval < 1:
+        raise SolverError("test_iter is given, so test_interval must be above 0")
+    nets += [_message(generic[0]) for _ in range(count - len(nets))]
+    states = param.test_state or [caffe_pb2.NetState()] * count
+    return [_in_state(net, caffe_pb2.TEST, state)
+            for net, state in zip(nets, states, strict=True)]
+
+
+def _message(net: Any) -> Any:
+    """The NetParameter itself, or that in the file of this name."""
+    return io.read_text(net, caffe_pb2.NetParameter) if isinstance(net, str) else net
+
+
+def _in_state(net: Any, phase: int, state: Any) -> Any:
+    merged = caffe_pb2.NetState(phase=phase)
+    merged.MergeFrom(net.state)
+    merged.MergeFrom(state)
+    new = passes.copy(net)
+    new.state.CopyFrom(merged)
+    return new

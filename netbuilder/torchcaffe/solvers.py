@@ -1,0 +1,123 @@
+"""The solver types: how gradients become updates (sgd_solver.cpp, nesterov_solver.cpp)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from netbuilder.errors import SolverError, did_you_mean
+from netbuilder.solver.nets import read_solver
+from netbuilder.solver.policies import check_regularization
+from netbuilder.torchcaffe.glog import log
+from netbuilder.torchcaffe.solver import Solver
+
+Tensors = list[torch.Tensor]
+
+
+@dataclass
+class Group:
+    """Parameters with the same multipliers, in lists as torch's foreach functions take them.
+
+    ``data`` are the weights, ``diff`` first the gradients and at last the updates;
+    ``history[k]`` is the k-th memory of each.
+    """
+
+    lr_mult: float
+    decay_mult: float
+    data: Tensors
+    diff: Tensors
+    history: list[Tensors]
+
+
+class SGDSolver(Solver):
+    """Stochastic gradient descent with momentum: V = momentum V + rate g; w = w - V.
+
+    The rate lives inside V, so a change of it acts with a lag. A subclass of another type says
+    only what ``compute_update_value`` is, and how many ``histories`` it needs.
+    """
+
+    type = "SGD"
+
+    @torch.no_grad()
+    def apply_update(self) -> None:
+        rate = self.lr
+        if self._due("display"):
+            log.info("Iteration %d, lr = %g", self.iter, rate)
+        groups = self._groups()
+        self.clip_gradients(groups)
+        for group in groups:
+            self.normalize(group)
+            self.regularize(group)
+            self.compute_update_value(group, rate * group.lr_mult)
+            torch._foreach_sub_(group.data, group.diff)
+        self.iter += 1
+
+    def clip_gradients(self, groups: list[Group]) -> None:
+        """Scales all gradients down together if their norm is above ``clip_gradients``."""
+        limit, diffs = self.param.clip_gradients, [diff for group in groups for diff in group.diff]
+        if limit < 0 or not diffs:
+            return
+        norm = float(torch.stack(torch._foreach_norm(diffs)).norm())
+        if norm > limit:
+            log.info("Gradient clipping: scaling down gradients (L2 norm %g > %g) by scale "
+                     "factor %g", norm, limit, limit / norm)
+            torch._foreach_mul_(diffs, limit / norm)
+
+    def normalize(self, group: Group) -> None:
+        """Makes a mean of the gradients that ``iter_size`` passes added up."""
+        if self.param.iter_size != 1:
+            torch._foreach_mul_(group.diff, 1 / self.param.iter_size)
+
+    def regularize(self, group: Group) -> None:
+        """Adds the gradient of weight decay: of the squared weights (L2) or their sizes (L1)."""
+        decay = self.param.weight_decay * group.decay_mult
+        if decay:
+            check_regularization(self.param)
+            l1 = self.param.regularization_type == "L1"
+            slope = torch._foreach_sign(group.data) if l1 else group.data
+            torch._foreach_add_(group.diff, slope, alpha=decay)
+
+    def compute_update_value(self, group: Group, rate: float) -> None:
+        """Turns the gradients in ``diff`` into what is subtracted from the weights."""
+        (history,) = group.history
+        torch._foreach_mul_(history, self.param.momentum)
+        torch._foreach_add_(history, group.diff, alpha=rate)
+        torch._foreach_copy_(group.diff, history)
+
+    def _groups(self) -> list[Group]:
+        params = self.net.learnable
+        groups: dict[tuple[float, float], Group] = {}
+        for index, param in enumerate(params):
+            key = param.lr_mult, param.decay_mult
+            group = groups.setdefault(key, Group(*key, [], [], [[] for _ in range(self.histories)]))
+            group.data.append(param.blob.tensor)
+            group.diff.append(param.blob.grad)
+            for number, history in enumerate(group.history):
+                history.append(self.history[number * len(params) + index])
+        return list(groups.values())
+
+
+class NesterovSolver(SGDSolver):
+    """SGD with Nesterov's momentum: w = w - ((1 + momentum) V_new - momentum V_old)."""
+
+    type = "Nesterov"
+
+    def compute_update_value(self, group: Group, rate: float) -> None:
+        back = torch._foreach_mul(group.history[0], -self.param.momentum)
+        super().compute_update_value(group, rate)
+        torch._foreach_mul_(group.diff, 1 + self.param.momentum)
+        torch._foreach_add_(group.diff, back)
+
+
+SOLVERS: dict[str, type[Solver]] = {cls.type: cls for cls in (SGDSolver, NesterovSolver)}
+
+
+def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
+    """The solver of a solver file, of the ``type`` it names. Raises SolverError for an unknown."""
+    kind = read_solver(solver_file).type
+    if kind not in SOLVERS:
+        raise SolverError(f'{os.fspath(solver_file)}: the embedded engine has no solver type '
+                          f'"{kind}"{did_you_mean(kind, SOLVERS)} It has: {", ".join(SOLVERS)}')
+    return SOLVERS[kind](solver_file)

@@ -1,0 +1,46 @@
+"""Trains nets through pycaffe's API, in either engine; in Python 3.6's syntax, for real Caffe's."""
+
+import json
+import sys
+
+import numpy as np
+
+
+def drive(caffe, jobs):
+    """Runs each job: a solver file, where to start, how many steps, where the figures go."""
+    for job in jobs:
+        solver = caffe.get_solver(job["solver"])
+        if "weights" in job:
+            solver.net.copy_from(job["weights"])
+        if "restore" in job:
+            solver.restore(job["restore"])
+        losses = []
+        for _ in range(job["steps"]):
+            solver.step(1)
+            losses.append(float(solver.net.blobs["loss"].data))
+        arrays = {"loss": losses, "iter": solver.iter, "lr": solver.lr}
+        for name, blobs in solver.net.params.items():
+            for index, blob in enumerate(blobs):
+                arrays["%s/%d" % (name, index)] = np.array(blob.data)
+                arrays["%s/%d.diff" % (name, index)] = np.array(blob.diff)
+        np.savez(job["out"], **arrays)
+        if job.get("snapshot"):
+            solver.snapshot()
+
+
+def score(caffe, model, weights, batches):
+    """The mean accuracy and loss of a net in the phase TEST."""
+    net = caffe.Net(model, caffe.TEST, weights=weights)
+    rows = []
+    for _ in range(batches):
+        out = net.forward()
+        rows.append([float(out["accuracy"]), float(out["loss"])])
+    return np.mean(rows, axis=0).tolist()
+
+
+if __name__ == "__main__":
+    import caffe
+
+    order = json.loads(sys.argv[1])
+    drive(caffe, order["jobs"])
+    print(json.dumps([score(caffe, *arguments) for arguments in order.get("scores", [])]))
