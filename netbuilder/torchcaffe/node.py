@@ -120,9 +120,10 @@ class Node:
         record = self._record
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
-        for blob, leaf in zip(self.blobs, record.params, strict=True):
-            if grads.get(id(leaf)) is not None:
-                blob.add_grad(grads[id(leaf)])
+        for index, (blob, leaf) in enumerate(zip(self.blobs, record.params, strict=True)):
+            grad = grads.get(id(leaf))
+            if grad is not None:
+                (blob.put_grad if self.op.sets_grad(index) else blob.add_grad)(grad)
         for blob, leaf in zip(self.bottoms, record.bottoms, strict=True):
             if leaf.requires_grad:
                 grad = grads[id(leaf)]

@@ -15,6 +15,23 @@ Tensors = Sequence[torch.Tensor]
 
 
 @dataclass
+class _Leaf:
+    """A parameter as it enters a pass: whose it is, and the tensor that gets a gradient."""
+
+    node: Node
+    index: int
+    tensor: torch.Tensor
+
+    def take(self, grad: torch.Tensor, keep: bool) -> None:
+        """Brings a gradient into the parameter's diff."""
+        blob = self.node.blobs[self.index]
+        if self.node.op.sets_grad(self.index):
+            blob.put_grad(grad)
+        else:
+            blob.add_grad(grad, keep)
+
+
+@dataclass
 class _Step:
     """One layer, or several computed as one: ``compute`` takes bottoms and a list of parameters
     per node, and gives the last node's tops. ``done`` are the blobs that no later step reads."""
@@ -53,7 +70,7 @@ class Program:
     def run(self, backward: bool) -> torch.Tensor:
         """One pass over the next batch; adds to the parameters' diffs. Returns the loss."""
         values: dict[Blob, torch.Tensor] = {}
-        leaves: list[tuple[Blob, torch.Tensor]] = []
+        leaves: list[_Leaf] = []
         ends: list[tuple[torch.Tensor, torch.Tensor]] = []
         for step in self._steps:
             params = [self._leaves(node, backward, leaves) for node in step.nodes]
@@ -98,27 +115,25 @@ class Program:
         return data
 
     @staticmethod
-    def _leaves(node: Node, backward: bool, leaves: list[tuple[Blob, torch.Tensor]]
-                ) -> list[torch.Tensor]:
-        params = []
-        for blob, wanted in zip(node.blobs, node.reach.params, strict=True):
-            leaf = blob.tensor.data
-            if backward and wanted and node.reach.layer:
-                leaves.append((blob, leaf.requires_grad_()))
-            params.append(leaf)
+    def _leaves(node: Node, backward: bool, leaves: list[_Leaf]) -> list[torch.Tensor]:
+        params = [blob.tensor.data for blob in node.blobs]
+        if backward and node.reach.layer:
+            leaves.extend(_Leaf(node, index, tensor.requires_grad_())
+                          for index, tensor in enumerate(params) if node.reach.params[index])
         return params
 
     def _backward(self, ends: Sequence[tuple[torch.Tensor, torch.Tensor]],
-                  leaves: Sequence[tuple[Blob, torch.Tensor]]) -> None:
+                  leaves: Sequence[_Leaf]) -> None:
         ends = [(top, weight) for top, weight in ends if top.requires_grad]
-        grads = torch.autograd.grad(
-            [top for top, _ in ends], [leaf for _, leaf in leaves], [weight for _, weight in ends],
-            allow_unused=True) if ends and leaves else ()
-        seen: set[int] = set()
-        for (blob, _), grad in zip(leaves, grads, strict=bool(grads)):
-            if grad is not None:  # torch may give one tensor to two leaves
-                blob.add_grad(grad, keep=grad.data_ptr() not in seen)
-                seen.add(grad.data_ptr())
+        if ends and leaves:
+            grads = torch.autograd.grad(
+                [top for top, _ in ends], [leaf.tensor for leaf in leaves],
+                [weight for _, weight in ends], allow_unused=True)
+            seen: set[int] = set()
+            for leaf, grad in zip(leaves, grads, strict=True):
+                if grad is not None:  # torch may give one tensor to two leaves
+                    leaf.take(grad, keep=grad.data_ptr() not in seen)
+                    seen.add(grad.data_ptr())
         for step in self._steps:
             for node in step.nodes:
                 for blob, needed in zip(node.bottoms, node.wanted, strict=True):

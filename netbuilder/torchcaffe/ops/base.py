@@ -48,6 +48,10 @@ class Op:
         """What the tops hold once the net is made; None for nothing in particular."""
         return [None] * self.layer.top_count
 
+    def sets_grad(self, index: int) -> bool:
+        """True where Caffe's layer sets the diff of a parameter instead of adding to it."""
+        return False
+
     def fillers(self) -> Sequence[Any]:
         """A FillerParameter for each parameter blob; by default all zero."""
         return [caffe_pb2.FillerParameter() for _ in self.layer.blobs]

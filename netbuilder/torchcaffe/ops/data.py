@@ -19,6 +19,9 @@ class Parameter(Op):
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [params[0]]
 
+    def sets_grad(self, index: int) -> bool:
+        return True  # the parameter's diff and the top's are one memory in Caffe
+
 
 class FromSource(Op):
     """A data layer: its tops are the next batch of its source (netbuilder/torchcaffe/sources)."""

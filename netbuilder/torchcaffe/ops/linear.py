@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -46,6 +47,17 @@ class Scale(_AlongAxes):
         factor = params[0] if self.layer.learned else bottoms[1]
         top = bottoms[0] * self.laid(factor)
         return [top + self.laid(params[-1]) if self.layer.bias_term else top]
+
+    def sets_grad(self, index: int) -> bool:
+        """Caffe adds the factor's gradient up only where it sums over the axes before it.
+
+        So a batch of one image, or a factor for each value, does not accumulate (iter_size).
+        """
+        layer = self.layer
+        outer, own = (prod(shape) for shape in (layer.bottom_shapes[0][: layer.first_axis],
+                                                layer.operand_shape))
+        whole = prod(layer.bottom_shapes[0]) == own
+        return layer.learned and index == 0 and (whole or outer == 1 != own)
 
     def fillers(self) -> Sequence[Any]:
         fields = self.layer.fields
