@@ -11,6 +11,8 @@ from netbuilder.errors import GraphError, NetbuilderError, did_you_mean
 from netbuilder.layer import Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 
+LOSS = "the loss"  # takes a top that has a loss_weight
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -25,8 +27,8 @@ class Graph:
     """The layers of one phase in the order Caffe runs them, and every blob's shape.
 
     ``shared`` maps (position of the layer, blob index) of a parameter that lives in an earlier
-    layer to its Owner. ``outputs`` are the blobs that no layer takes. Caffe does not mind two
-    layers of one name, so names are no keys here.
+    layer to its Owner. ``outputs`` are the losses and the blobs that no layer takes, sorted
+    as in Caffe. Caffe does not mind two layers of one name, so names are no keys here.
     """
 
     name: str
@@ -55,10 +57,18 @@ def resolve(
     names the layer: ShapeError, ShapeUnknown, UnknownLayerError or GraphError.
     """
     chosen = passes.for_phase(passes.upgrade(net), phase, level, stages)
+    _check_inputs(chosen, inputs or {})
     builder = _Builder(Graph(chosen.name, phase), dict(inputs or {}))
     for message in chosen.layer:
         builder.add(message)
     return builder.finish()
+
+
+def _check_inputs(net: Any, inputs: Mapping[str, Shape]) -> None:
+    tops = {top for layer in net.layer for top in layer.top} if inputs else set()
+    for name in inputs:
+        if name not in tops:
+            raise GraphError(f'no blob is named "{name}"{did_you_mean(name, tops)}')
 
 
 class _Builder:
@@ -67,8 +77,9 @@ class _Builder:
     def __init__(self, graph: Graph, inputs: dict[str, Shape]) -> None:
         self.graph, self.inputs = graph, inputs
         self.makers: dict[str, str] = {}  # blob -> the layer that made it
-        self.unused: dict[str, None] = {}  # blobs that no layer has taken yet, in order
+        self.takers: dict[str, list[str]] = {}  # blob -> the layers that take its last version
         self.owners: dict[str, Owner] = {}
+        self.rates: dict[tuple[str, str], float] = {}  # (parameter name, field) -> multiplier
 
     def add(self, message: Any) -> None:
         bottoms = [self._bottom(message, name) for name in message.bottom]
@@ -97,27 +108,38 @@ class _Builder:
             known = did_you_mean(name, self.graph.blobs)
             raise GraphError(f'layer "{message.name}" ({message.type}): no layer above it makes '
                              f'its bottom "{name}"{known}')
-        self.unused.pop(name, None)
+        self.takers[name].append(message.name)
         return self.graph.blobs[name]
 
     def _add_tops(self, layer: Layer) -> None:
         for index, (top, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=False)):
             in_place = index < len(layer.bottoms) and layer.bottoms[index] == top
-            if top in self.makers and not in_place:
+            if in_place:
+                self._check_in_place(layer, top, shape)
+            elif top in self.makers:
                 raise GraphError(f'blob "{top}" is made twice: by layer "{self.makers[top]}" and '
                                  f'by layer "{layer.name}"')
-            if in_place and shape != self.graph.blobs[top]:
-                layer.fail(f'cannot work in place: its bottom "{top}" is '
-                           f"{show(self.graph.blobs[top])}, its top {show(shape)}")
             self.makers[top] = layer.name
-            self.unused[top] = None
+            self.takers[top] = [LOSS] * any(layer.message.loss_weight[index: index + 1])
             self.graph.blobs[top] = shape
+
+    def _check_in_place(self, layer: Layer, top: str, shape: Shape) -> None:
+        if not layer.in_place_allowed:
+            layer.fail(f'cannot work in place: give its top another name than "{top}"')
+        if shape != self.graph.blobs[top]:
+            layer.fail(f'cannot work in place: its bottom "{top}" is '
+                       f"{show(self.graph.blobs[top])}, its top {show(shape)}")
+        if len(self.takers[top]) > 1:  # Caffe's splits give each taker a copy (insert_splits.cpp)
+            others = " and ".join(self.takers[top][:-1])
+            raise GraphError(f'layer "{layer.name}" ({layer.type}): cannot work in place on '
+                             f'"{top}", which {others} takes as well; give its top another name')
 
     def _share(self, layer: Layer) -> None:
         """Parameters with a name live in the first layer that has it (Net::AppendParam)."""
         for index, (spec, blob) in enumerate(zip(layer.message.param, layer.blobs, strict=False)):
             if not spec.name:
                 continue
+            self._check_rates(layer, spec)
             owner = self.owners.setdefault(spec.name, Owner(layer, index))
             if owner.layer is layer and owner.index == index:
                 continue
@@ -129,10 +151,16 @@ class _Builder:
                            f"its shape is {show(blob.shape)} and theirs {show(theirs.shape)}")
             self.graph.shared[len(self.graph.layers), index] = owner
 
+    def _check_rates(self, layer: Layer, spec: Any) -> None:
+        for field_name in ("lr_mult", "decay_mult"):
+            if spec.HasField(field_name):
+                mine = getattr(spec, field_name)
+                theirs = self.rates.setdefault((spec.name, field_name), mine)
+                if mine != theirs:
+                    layer.fail(f'{field_name} of the shared parameter "{spec.name}" is {mine:g} '
+                               f"here, but {theirs:g} before; give it once, or the same value")
+
     def finish(self) -> Graph:
-        missing = [name for name in self.inputs if name not in self.graph.blobs]
-        if missing:
-            raise GraphError(f'no blob is named "{missing[0]}"'
-                             f"{did_you_mean(missing[0], self.graph.blobs)}")
-        self.graph.outputs = list(self.unused)
+        self.graph.outputs = sorted(name for name, takers in self.takers.items()
+                                    if not takers or LOSS in takers)
         return self.graph

@@ -51,6 +51,7 @@ class Layer:
     bottoms_wanted: ClassVar[tuple[int, int | None]] = (1, 1)  # at least, at most
     tops_wanted: ClassVar[tuple[int, int | None]] = (1, 1)
     auto_top: ClassVar[bool] = False  # Caffe adds the top of a loss that names none
+    in_place_allowed: ClassVar[bool] = True  # where Caffe does not check it
 
     def __init__(
         self,

@@ -19,12 +19,29 @@ def copy(net: Any) -> Any:
 
 
 def upgrade(net: Any) -> Any:
-    """The net in today's format: ``input`` fields become Input layers (upgrade_proto.cpp)."""
+    """The net in today's format (upgrade_proto.cpp): ``input`` fields become Input layers, and
+    the three statistics of a BatchNorm are not learned, whatever the file says.
+
+    A net that is in today's format is returned as it is.
+    """
     if net.layers:
         raise GraphError('this file uses the old "layers { }" format, which is not read yet; '
                          "upgrade_net_proto_text of Caffe converts it")
-    if not net.input:
+    if not net.input and not any(map(_learns_statistics, net.layer)):
         return net
+    new = copy(net)
+    for layer in filter(_learns_statistics, new.layer):
+        for spec in layer.param:
+            spec.lr_mult = 0
+    return _with_input_layer(new) if net.input else new
+
+
+def _learns_statistics(layer: Any) -> bool:
+    return (layer.type == "BatchNorm" and len(layer.param) == 3
+            and any(spec.lr_mult for spec in layer.param))
+
+
+def _with_input_layer(net: Any) -> Any:
     new = copy(net)
     del new.layer[:]
     inputs = new.layer.add(name="input", type="Input", top=net.input)

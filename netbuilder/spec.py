@@ -82,6 +82,8 @@ class Function:
         return layer.top_shapes[: self.ntop]
 
     def _check_in_place(self, layer: Layer) -> None:
+        if self.in_place and not layer.in_place_allowed:
+            layer.fail("cannot work in place")
         if self.in_place and layer.top_shapes[: self.ntop] != layer.bottom_shapes[: self.ntop]:
             layer.fail("cannot work in place: its top is not shaped like its bottom")
 

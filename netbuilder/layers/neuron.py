@@ -11,6 +11,8 @@ from netbuilder.layer import Layer, Shape, register, show
 class AbsVal(Layer):
     """|x|."""
 
+    in_place_allowed = False
+
 
 @register
 class BNLL(Layer):

@@ -74,6 +74,7 @@ class Slice(Layer):
 class Split(Layer):
     """Copies a bottom to several tops; Caffe inserts it wherever a blob is used twice."""
 
+    in_place_allowed = False
     tops_wanted = (1, None)
 
 
@@ -85,6 +86,7 @@ class Flatten(Layer):
     """
 
     param = "flatten_param"
+    in_place_allowed = False
 
     def shapes(self) -> Sequence[Shape]:
         shape = self.bottom_shapes[0]
@@ -111,6 +113,7 @@ class Reshape(Layer):
     (reshape_layer.cpp)."""
 
     param = "reshape_param"
+    in_place_allowed = False
 
     def shapes(self) -> Sequence[Shape]:
         bottom, fields = self.bottom_shapes[0], self.fields

@@ -78,7 +78,13 @@ def window(random: Random, stem: str, values: Sequence[int], axes: int) -> dict[
         return {listed: draw}
     if form < 0.85 and axes == 2:
         return {f"{stem}_h": draw[0], f"{stem}_w": draw[1]}
-    wrong = random.random()
+    return wrong_window(random, stem, draw, values)
+
+
+def wrong_window(
+    random: Random, stem: str, draw: list[int], values: Sequence[int]
+) -> dict[str, Any]:
+    listed, wrong = "kernel_size" if stem == "kernel" else stem, random.random()
     if wrong < 0.2 and stem != "stride":  # stride_w would be 0: Caffe may load that, then dies
         return {f"{stem}_h": random.choice(values)}
     if wrong < 0.3:

@@ -9,20 +9,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import grid
 import pytest
 
-import grid
 from netbuilder.errors import NetbuilderError
 from netbuilder.graph import resolve
 from netbuilder.layer import layer_types
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps
 
-JUDGE = Path(__file__).with_name("caffe_judge.py")
-MANY = {name: 40 for name in (
-    "BatchNorm", "Convolution", "Crop", "Deconvolution", "Im2col", "LSTM", "Pooling", "Reshape",
-    "SPP", "Scale", "Slice", "SoftmaxWithLoss",
-)}
+JUDGE = Path(__file__).parent.with_name("caffe_judge.py")
+FEW, MANY = 8, 40  # nets per type; many for those with many options
+RICH = {"BatchNorm", "Convolution", "Crop", "Deconvolution", "Im2col", "LSTM", "Pooling",
+        "Reshape", "SPP", "Scale", "Slice", "SoftmaxWithLoss"}
 NOT_IN_GRID = {
     "Data": "needs a database; tests/data",
     "HDF5Data": "needs a file; tests/data",
@@ -54,7 +53,8 @@ def ours(net: Any) -> dict:
 @pytest.mark.caffe
 def test_real_caffe_agrees(run_caffe: Callable[..., Any], tmp_path: Path) -> None:
     """One test for all types: Caffe's process is started once."""
-    nets = [(name, net) for name in grid.CASES for net in grid.cases(name, MANY.get(name, 8))]
+    nets = [(name, net) for name in grid.CASES
+            for net in grid.cases(name, MANY if name in RICH else FEW)]
     path = tmp_path / "nets.json"
     path.write_text(json.dumps([[dumps(net), caffe_pb2.TRAIN] for _, net in nets]))
     differing, accepted = [], Counter()
@@ -62,7 +62,8 @@ def test_real_caffe_agrees(run_caffe: Callable[..., Any], tmp_path: Path) -> Non
         accepted[name] += "refused" not in answer
         if not agrees(answer, ours(net)):
             differing.append(f"{dumps(net)}Caffe: {answer}\nours: {ours(net)}\n")
-    assert not differing, f"{len(differing)} of {len(nets)} nets differ:\n" + "\n".join(differing[:5])
+    shown = "\n".join(differing[:5])
+    assert not differing, f"{len(differing)} of {len(nets)} nets differ:\n{shown}"
     assert all(accepted[name] for name in grid.CASES), "a type of which every net was refused"
 
 

@@ -1,8 +1,9 @@
 """Real Caffe judges nets: run in its own Python, ``caffe_judge.py nets.json``.
 
-The file holds a list of [prototxt text, phase number]. The last line on stdout is a list with one
-entry per net: {"blobs": {name: shape}, "params": {layer: [shape]}}, or {"refused": last words}.
-A refusal aborts the process, so each net is loaded in a fork; its stderr is read back.
+The file holds a list of [prototxt text, phase number, level, stages]; the last two may lack. The
+last line on stdout is a list with one entry per net: {"blobs": {name: shape}, "params":
+{layer: [shape]}, "layers": [name], "outputs": [name]}, or {"refused": last words}. A refusal
+aborts the process, so each net is loaded in a fork; its stderr is read back.
 """
 
 import json
@@ -13,23 +14,24 @@ import tempfile
 import caffe
 
 
-def load(text, phase):
+def load(text, phase, level=0, stages=()):
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
         file.write(text)
         file.flush()
-        net = caffe.Net(file.name, phase)
+        net = caffe.Net(file.name, phase, level=level, stages=list(stages))
     return {
         "blobs": {name: list(blob.shape) for name, blob in net.blobs.items()},
         "params": {name: [list(blob.shape) for blob in blobs]
                    for name, blobs in net.params.items()},
         "layers": list(net._layer_names),
+        "outputs": list(net.outputs),
     }
 
 
-def child(text, phase, out, err):
+def child(net, out, err):
     os.dup2(err, 2)
     try:
-        answer = json.dumps(load(text, phase))
+        answer = json.dumps(load(*net))
     except Exception as error:
         answer = json.dumps({"refused": str(error)})
     with os.fdopen(out, "w") as pipe:
@@ -37,13 +39,13 @@ def child(text, phase, out, err):
     os._exit(0)
 
 
-def judge(text, phase):
+def judge(net):
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as err:
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            child(text, phase, writer, err.fileno())
+            child(net, writer, err.fileno())
         os.close(writer)
         with os.fdopen(reader) as pipe:
             answer = pipe.read()
@@ -57,4 +59,4 @@ def judge(text, phase):
 
 
 with open(sys.argv[1]) as file:
-    print(json.dumps([judge(text, phase) for text, phase in json.load(file)]))
+    print(json.dumps([judge(net) for net in json.load(file)]))

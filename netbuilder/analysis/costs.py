@@ -1,0 +1,119 @@
+"""What a resolved net costs: one row per layer, and totals. No layer type is known here.
+
+Each count is a property of LayerRow and a line in COUNTS; the totals are the rows' sums, and
+everything that prints iterates over COUNTS. docs/counting.md defines each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netbuilder.graph import Graph
+from netbuilder.layer import BlobSpec, Layer, Shape
+from netbuilder.proto import caffe_pb2
+
+COUNTS = {
+    "learned_params": "learned parameters",
+    "stored_values": "stored values",
+    "macs": "multiply-accumulates",
+    "documented_params": "params",
+    "documented_flops": "flops",
+}
+
+
+@dataclass(frozen=True)
+class ParamRow:
+    """A parameter blob. ``shared_with`` names the earlier layer that holds it, if one does."""
+
+    name: str
+    shape: Shape
+    count: int
+    learned: bool
+    shared_with: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer: its place in the net, and its costs for one image.
+
+    A shared parameter counts in the layer that holds it, once; pynetbuilder's convention
+    (``documented_...``) counts it in every layer, as that tool did.
+    """
+
+    name: str
+    type: str
+    bottoms: tuple[str, ...]
+    tops: tuple[str, ...]
+    top_shapes: tuple[Shape, ...]
+    params: tuple[ParamRow, ...]
+    macs: int
+    documented_params: int
+    documented_flops: int
+
+    @property
+    def learned_params(self) -> int:
+        """Values that a solver changes."""
+        return sum(param.count for param in self.params if param.learned and not param.shared_with)
+
+    @property
+    def stored_values(self) -> int:
+        """Values that a .caffemodel holds, statistics and frozen weights included."""
+        return sum(param.count for param in self.params if not param.shared_with)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Every count of COUNTS by its name."""
+        return {name: getattr(self, name) for name in COUNTS}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The rows of a net in one phase (``TRAIN`` or ``TEST``), and the shape of every blob."""
+
+    name: str
+    phase: str
+    batch: int
+    layers: tuple[LayerRow, ...]
+    blobs: dict[str, Shape]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Every count of COUNTS over the whole net, by its name."""
+        return {name: sum(getattr(row, name) for row in self.layers) for name in COUNTS}
+
+
+def costs(graph: Graph) -> Costs:
+    """The costs of a net, for one image: the batch size never enters."""
+    return Costs(
+        name=graph.name,
+        phase=caffe_pb2.Phase.Name(graph.phase),
+        batch=graph.batch,
+        layers=tuple(_row(graph, index) for index in range(len(graph.layers))),
+        blobs=dict(graph.blobs),
+    )
+
+
+def _row(graph: Graph, position: int) -> LayerRow:
+    layer: Layer = graph.layers[position]
+    return LayerRow(
+        name=layer.name,
+        type=layer.type,
+        bottoms=layer.bottoms,
+        tops=layer.tops,
+        top_shapes=layer.top_shapes[: len(layer.tops)],
+        params=tuple(_param(graph, position, i, blob) for i, blob in enumerate(layer.blobs)),
+        macs=_per_image(layer.macs(), graph.batch),
+        documented_params=layer.blobs[0].count if layer.blobs else 0,
+        documented_flops=layer.documented_flops(),
+    )
+
+
+def _param(graph: Graph, position: int, index: int, blob: BlobSpec) -> ParamRow:
+    owner = graph.shared.get((position, index))
+    shared_with = owner.layer.name if owner else None
+    return ParamRow(blob.name, blob.shape, blob.count, blob.learned, shared_with)
+
+
+def _per_image(whole: int, batch: int) -> int:
+    """One image's share, rounded up: a layer may look at something else than the images."""
+    return -(-whole // max(batch, 1))

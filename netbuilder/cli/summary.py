@@ -1,0 +1,64 @@
+"""``netbuilder summary``: what a network file costs, layer by layer and in total."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from netbuilder import passes
+from netbuilder.analysis.costs import Costs, costs
+from netbuilder.analysis.export import to_csv, to_json
+from netbuilder.analysis.table import print_table
+from netbuilder.cli.main import FriendlyCommand
+from netbuilder.graph import resolve
+from netbuilder.layer import Shape
+from netbuilder.proto import caffe_pb2
+
+
+class InputShape(click.ParamType):
+    """``NAME=N,C,H,W``: a blob's name and its dimensions."""
+
+    name = "NAME=N,C,H,W"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Shape]:
+        blob, equals, dims = value.rpartition("=")
+        sizes = dims.split(",")
+        if not (equals and blob) or not all(size.strip().isdecimal() for size in sizes):
+            self.fail(f'"{value}" is not a blob and its shape, such as data=1,3,224,224')
+        return blob, tuple(map(int, sizes))
+
+
+def _print_csv(result: Costs) -> None:
+    click.echo(to_csv(result), nl=False)
+
+
+def _print_json(result: Costs) -> None:
+    click.echo(to_json(result), nl=False)
+
+
+FORMATS = {"table": print_table, "csv": _print_csv, "json": _print_json}
+
+
+@click.command(cls=FriendlyCommand)
+@click.argument("file")
+@click.option("--phase", type=click.Choice(["TRAIN", "TEST"], case_sensitive=False),
+              help="Default: the phase the file is for; the output says which.")
+@click.option("--level", type=int, default=0, show_default=True, help="Level of the net's state.")
+@click.option("--stage", "stages", multiple=True, metavar="S", help="Stage of the net's state.")
+@click.option("--input", "inputs", multiple=True, type=InputShape(), metavar=InputShape.name,
+              help="Shape of a blob that the file does not tell.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table",
+              show_default=True, help="A table for people, CSV or JSON for programs.")
+def summary(file: str, phase: str | None, level: int, stages: tuple[str, ...],
+            inputs: tuple[tuple[str, Shape], ...], form: str) -> None:
+    """Count a network's parameters and multiply-accumulates from its prototxt FILE.
+
+    Works on any Caffe network, with the shapes that Caffe would compute; nothing is run.
+    """
+    from netbuilder.proto.io import read_net
+
+    net = read_net(file)
+    number = (caffe_pb2.Phase.Value(phase.upper()) if phase
+              else passes.default_phase(net, level, stages))
+    FORMATS[form](costs(resolve(net, number, level, stages, dict(inputs))))
