@@ -88,3 +88,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A closing phrase such as ``; did you mean "kernel_size"?``, empty if nothing is near."""
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def one_of(word: str, known: Iterable[str]) -> str:
+    """A closing phrase that lists what is known: ``; known: a, b``, with the nearest first."""
+    names, near = list(known), did_you_mean(word, known)
+    return f"{near} Known: {', '.join(names)}" if near else f"; known: {', '.join(names)}"

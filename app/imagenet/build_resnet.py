@@ -1,0 +1,12 @@
+"""Residual networks for ImageNet: `netbuilder build resnet`, as a script."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+
+from netbuilder.cli.build import network_command
+from netbuilder.nets.resnet import resnet
+
+if __name__ == "__main__":
+    network_command(resnet).main(prog_name=f"python {sys.argv[0]}")

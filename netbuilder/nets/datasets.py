@@ -1,0 +1,32 @@
+"""The data sets that networks were made for.
+
+Sources are those of Caffe's examples/imagenet and examples/cifar10. Mean values stand in the
+order of the stored channels: blue, green, red for convert_imageset's databases; red, green, blue
+for convert_cifar_data's.
+"""
+
+from netbuilder.nets.registry import Dataset
+
+IMAGENET = Dataset(
+    title="ImageNet (ILSVRC 2012)",
+    train_source="examples/imagenet/ilsvrc12_train_lmdb",
+    test_source="examples/imagenet/ilsvrc12_val_lmdb",
+    mean_value=(104, 117, 123),
+    stored_size=256,
+    train_images=1_281_167,
+    test_images=50_000,
+    batch_size=32,
+    test_batch_size=50,
+)
+
+CIFAR10 = Dataset(
+    title="CIFAR-10",
+    train_source="examples/cifar10/cifar10_train_lmdb",
+    test_source="examples/cifar10/cifar10_test_lmdb",
+    mean_value=(125.3, 123.0, 113.9),
+    stored_size=32,
+    train_images=50_000,
+    test_images=10_000,
+    batch_size=128,
+    test_batch_size=100,
+)

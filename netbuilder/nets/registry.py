@@ -1,0 +1,157 @@
+"""Networks by name: functions whose keyword-only signature holds the only defaults.
+
+    @network("resnet", dataset=IMAGENET, recipe="resnet", source="https://...")
+    def resnet(*, num_classes: Annotated[int, Option("number of classes")] = 1000) -> NetSpec:
+        \"\"\"One line that says what it is.\"\"\"
+
+The function gives a NetSpec from an Input layer ``data`` to the classifier's values, its last
+layer; data, loss and accuracy are put around it by netbuilder.build. ``Annotated`` holds what
+the command line needs to know of a parameter.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from netbuilder.errors import BuildError, one_of
+from netbuilder.spec import NetSpec
+
+
+class Option(NamedTuple):
+    """What the command line says of a parameter.
+
+    ``flags`` are spellings besides its name. ``unset`` gives the value where the default is None
+    and none was given, from the other options; ``why`` says what that value is.
+    """
+
+    help: str
+    flags: Sequence[str] = ()
+    unset: Callable[[Mapping[str, Any]], Any] | None = None
+    why: str = ""
+
+
+class Parameter(NamedTuple):
+    """A parameter of a network: name, type, default (inspect.Parameter.empty if required)."""
+
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+
+class Reported(NamedTuple):
+    """A published result: the row's name, the options it is for, and its top-1 accuracy."""
+
+    name: str
+    options: Mapping[str, Any]
+    top1: float
+
+
+class Dataset(NamedTuple):
+    """The data a network was made for: where Caffe's own example puts it, and its facts.
+
+    ``stored_size`` is the height and width of the stored images; the sources are LMDB folders.
+    """
+
+    title: str
+    train_source: str
+    test_source: str
+    mean_value: Sequence[float]
+    stored_size: int
+    train_images: int
+    test_images: int
+    batch_size: int
+    test_batch_size: int
+
+
+class Network:
+    """A registered network; calling it with its options gives its NetSpec."""
+
+    def __init__(
+        self, function: Callable[..., NetSpec], name: str, *, dataset: Dataset, recipe: str,
+        source: str, reported: Sequence[Reported] = (),
+    ) -> None:
+        self.function, self.name = function, name
+        self.dataset, self.recipe, self.source = dataset, recipe, source
+        self.reported = reported
+
+    @property
+    def description(self) -> str:
+        """One line that says what it is."""
+        return (self.function.__doc__ or "").partition("\n")[0].rstrip(".")
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters by name."""
+        hints = get_type_hints(self.function, include_extras=True)
+        signature = inspect.signature(self.function).parameters.values()
+        return {item.name: Parameter(item.name, *_parts(hints[item.name], item.default))
+                for item in signature}
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option with its value. BuildError for an unknown or a missing one."""
+        for name in given:
+            if name not in self.parameters:
+                raise BuildError(f'{self.name} has no option "{name}"'
+                                 f"{one_of(name, self.parameters)}")
+        values = {name: given.get(name, item.default) for name, item in self.parameters.items()}
+        for name, item in self.parameters.items():
+            if values[name] is inspect.Parameter.empty:
+                raise BuildError(f"{self.name} needs {name}: {item.option.help}")
+            if values[name] is None and item.option.unset:
+                values[name] = item.option.unset(values)
+        return values
+
+    def __call__(self, **options: Any) -> NetSpec:
+        return self.function(**self.complete(options))
+
+    def result(self, options: Mapping[str, Any]) -> Reported | None:
+        """What was published for exactly these options, if anything was."""
+        complete = self.complete(options)
+        for row in self.reported:
+            if self.complete(row.options) == complete:
+                return row
+        return None
+
+
+def _parts(hint: Any, default: Any) -> tuple[Any, Any, Option]:
+    kind, option = get_args(hint)
+    return kind, default, option
+
+
+_NETWORKS: dict[str, Network] = {}
+
+
+def network(name: str, **facts: Any) -> Callable[[Callable[..., NetSpec]], Network]:
+    """Decorator: makes a function a Network known under ``name``. Doubles are refused."""
+
+    def made(function: Callable[..., NetSpec]) -> Network:
+        if name in _NETWORKS:
+            raise ValueError(f"network {name} is registered twice")
+        _NETWORKS[name] = Network(function, name, **facts)
+        return _NETWORKS[name]
+
+    return made
+
+
+def networks() -> dict[str, Network]:
+    """Every network by its name."""
+    import importlib
+    import pkgutil
+
+    import netbuilder.nets
+
+    for module in pkgutil.iter_modules(netbuilder.nets.__path__):
+        importlib.import_module(f"netbuilder.nets.{module.name}")
+    return _NETWORKS
+
+
+def find_network(name: str) -> Network:
+    """The network of that name; BuildError with the list of names if there is none."""
+    known = networks()
+    if name not in known:
+        raise BuildError(f'unknown network "{name}"{one_of(name, known)}')
+    return known[name]
