@@ -21,8 +21,8 @@ def drive(caffe, jobs):
         arrays = {"loss": losses, "iter": solver.iter, "lr": solver.lr}
         for name, blobs in solver.net.params.items():
             for index, blob in enumerate(blobs):
-                arrays["%s/%d" % (name, index)] = np.array(blob.data)
-                arrays["%s/%d.diff" % (name, index)] = np.array(blob.diff)
+                arrays[f"{name}/{index}"] = np.array(blob.data)
+                arrays[f"{name}/{index}.diff"] = np.array(blob.diff)
         np.savez(job["out"], **arrays)
         if job.get("snapshot"):
             solver.snapshot()

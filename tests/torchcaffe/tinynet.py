@@ -49,7 +49,7 @@ layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
 """
 
 
-def _conv(name: str, bottom: str, width: int, kernel: int = 3, stride: int = 1,
+def _conv(name: str, bottom: str, width: int, *, kernel: int = 3, stride: int = 1,
           bias: bool = False) -> str:
     return CONV.format(name=name, bottom=bottom, width=width, kernel=kernel, stride=stride,
                        pad=kernel // 2, bias=str(bias).lower())
@@ -59,9 +59,9 @@ def resnet() -> str:
     """Two residual blocks, one with a projection; conv1 has a bias under its BatchNorm."""
     block1 = [_conv("a1", "conv1", 8), RELU.format(name="a1"), _conv("a2", "a1", 8),
               ADD.format(name="a", one="conv1", other="a2"), RELU.format(name="a")]
-    block2 = [_conv("b0", "a", 16, 1, 2), _conv("b1", "a", 16, 3, 2), RELU.format(name="b1"),
-              _conv("b2", "b1", 16), ADD.format(name="b", one="b0", other="b2"),
-              RELU.format(name="b")]
+    block2 = [_conv("b0", "a", 16, kernel=1, stride=2), _conv("b1", "a", 16, stride=2),
+              RELU.format(name="b1"), _conv("b2", "b1", 16),
+              ADD.format(name="b", one="b0", other="b2"), RELU.format(name="b")]
     first = [_conv("conv1", "data", 8, bias=True), RELU.format(name="conv1")]
     return "".join(['name: "tiny"', DATA, *first, *block1, *block2, HEAD.format(bottom="b")])
 
