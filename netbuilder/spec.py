@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from netbuilder.errors import FieldError, ShapeUnknown, did_you_mean
@@ -55,6 +56,7 @@ class Function:
         params = dict(params)
         self.ntop: int = params.pop("ntop", 1)
         self.in_place: bool = params.pop("in_place", False)
+        self.params = MappingProxyType(params)  # what was asked for, to look at
         self.layer_class = layer_class(type_name)
         self.message = _message(type_name, params)
         self.shapes = self._resolve()
@@ -66,7 +68,8 @@ class Function:
         message.CopyFrom(self.message)
         message.name = self.message.name or f"new {self.type_name}"
         message.bottom.extend(_provisional(top) for top in self.inputs)
-        message.top.extend(f"top {n}" for n in range(self.ntop))
+        message.top.extend(message.bottom if self.in_place
+                           else (f"top {n}" for n in range(self.ntop)))
         bottoms = [top.shape for top in self.inputs]
         if None in bottoms:
             return (None,) * self.ntop
@@ -147,8 +150,7 @@ class _Names:
         return self.given[top]
 
     def function(self, fn: Function) -> str:
-        if fn.message.name:
-            return fn.message.name
+        """The layer's name where no ``name=`` is given; where one is, pycaffe counts too."""
         return self.top(fn.tops[0]) if fn.tops else self.given.get(fn) or self._next(fn.type_name)
 
     def _next(self, type_name: str) -> str:
