@@ -39,6 +39,7 @@ def error(text: str, kind: type = caffe_pb2.NetParameter) -> ParseError:
     ('name: "a"\nname: "b"', "f:2:7: name is set twice; NetParameter takes one value"),
     ("state {} state {}", "f:1:16: state is set twice; NetParameter takes one"),
     (r'name: "a\q"', r"f:1:7: name has an escape that does not exist: \q"),
+    (r'name: "\U00110000"', r"f:1:7: name has an escape that does not exist: \U00110000"),
     ('name: "\udcff"', "f:1:7: name is not valid UTF-8; save the file as UTF-8"),
     (r'name: "\ud83d"', "f:1:7: name is not valid UTF-8; save the file as UTF-8"),
     ('name: "open\n', 'f:1:7: this string has no closing " on its line: "open'),
