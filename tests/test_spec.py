@@ -153,8 +153,8 @@ def test_programs_make_what_pycaffe_makes(run_caffe: Callable[..., Any], tmp_pat
 @pytest.fixture
 def n() -> NetSpec:
     made = NetSpec()
-    made.data = L.Input(shape=dict(dim=[2, 3, 8, 8]))
-    made.label = L.Input(shape=dict(dim=[2]))
+    made.data = L.Input(shape={"dim": [2, 3, 8, 8]})
+    made.label = L.Input(shape={"dim": [2]})
     made.conv = L.Convolution(made.data, num_output=4, kernel_size=3)
     return made
 
@@ -164,7 +164,7 @@ WRONG = {
               'L.Convolution(num_outputs=...): Convolution has no such field; '
               'did you mean "num_output"?'),
     "field of a nested message": (
-        lambda n: L.Convolution(n.data, num_output=4, kernel_size=3, weight_filler=dict(tipe="x")),
+        lambda n: L.Convolution(n.data, num_output=4, kernel_size=3, weight_filler={"tipe": "x"}),
         FieldError, 'FillerParameter has no field "tipe"; did you mean "type"?'),
     "value": (lambda n: L.Convolution(n.data, num_output="four", kernel_size=3), FieldError,
               "num_output cannot be 'four'"),
@@ -188,7 +188,7 @@ WRONG = {
         "cannot work in place"),
     "in place, two bottoms": (lambda n: L.Eltwise(n.data, n.data, in_place=True), ShapeError,
                               "takes 1 top(s), but has 2"),
-    "param entries": (lambda n: L.ReLU(n.data, param=dict(lr_mult=0)), ShapeError,
+    "param entries": (lambda n: L.ReLU(n.data, param={"lr_mult": 0}), ShapeError,
                       "has 0 parameter blob(s), but 1 param"),
     "a top that does not exist": (lambda n: n.convo, FieldError, 'did you mean "conv"?'),
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("learned_params", "stored_values", "macs")  # those of COUNTS that each layer shows
 CONVENTIONS = {
-    "True counts, for one image": COLUMNS,
+    "true counts": COLUMNS,
     "pynetbuilder's convention": ("documented_params", "documented_flops"),
 }
 
@@ -29,9 +29,9 @@ def print_table(costs: Costs) -> None:
         console.width = 10_000
     console.print(f"{costs.name or 'a net without a name'}, phase {costs.phase}: "
                   f"{len(costs.layers)} layers, batch {costs.batch}")
-    console.print(_layers(costs))
-    for convention, names in CONVENTIONS.items():
-        console.print(_totals(convention, names, costs.totals))
+    console.print(_layers(costs), _totals(costs.totals))
+    free = sorted({row.type for row in costs.layers} - {r.type for r in costs.layers if r.macs})
+    console.print(f"Layers without multiply-accumulates: {', '.join(free) or 'none'}")
 
 
 def _layers(costs: Costs) -> Table:
@@ -54,14 +54,16 @@ def _cells(row: LayerRow) -> list[str]:
     return [row.name, row.type, shapes, *numbers]
 
 
-def _totals(convention: str, names: tuple[str, ...], totals: dict[str, int]) -> Table:
+def _totals(totals: dict[str, int]) -> Table:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=convention, title_justify="left", box=None, show_header=False,
-                  pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("total, for one image")
     table.add_column()
     table.add_column(justify="right")
-    table.add_column(justify="right")
-    for name in names:
-        table.add_row(COUNTS[name], f"{totals[name]:,}", f"{totals[name] / 1e6:.6f} million")
+    for convention, names in CONVENTIONS.items():
+        for name in names:
+            heading = convention if name == names[0] else ""
+            table.add_row(heading, COUNTS[name], f"{totals[name]:,}")
     return table

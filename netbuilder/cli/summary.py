@@ -23,7 +23,7 @@ class InputShape(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Shape]:
         blob, equals, dims = value.rpartition("=")
-        sizes = dims.split(",")
+        sizes = dims.split(",") if dims else []  # NAME= is a scalar
         if not (equals and blob) or not all(size.strip().isdecimal() for size in sizes):
             self.fail(f'"{value}" is not a blob and its shape, such as data=1,3,224,224')
         return blob, tuple(map(int, sizes))
@@ -50,7 +50,7 @@ FORMATS = {"table": print_table, "csv": _print_csv, "json": _print_json}
               help="Shape of a blob that the file does not tell.")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table",
               show_default=True, help="A table for people, CSV or JSON for programs.")
-def summary(file: str, phase: str | None, level: int, stages: tuple[str, ...],
+def summary(*, file: str, phase: str | None, level: int, stages: tuple[str, ...],
             inputs: tuple[tuple[str, Shape], ...], form: str) -> None:
     """Count a network's parameters and multiply-accumulates from its prototxt FILE.
 
