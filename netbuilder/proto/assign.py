@@ -7,6 +7,7 @@ from typing import Any
 
 from netbuilder.errors import FieldError, did_you_mean
 from netbuilder.proto import caffe_pb2
+from netbuilder.proto.scalars import is_repeated
 
 
 def assign(message: Any, name: str, value: Any) -> None:
@@ -20,7 +21,7 @@ def assign(message: Any, name: str, value: Any) -> None:
         raise FieldError(f'{message.DESCRIPTOR.name} has no field "{name}"'
                          f"{did_you_mean(name, known)}")
     values = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not _repeated(field):
+    if not is_repeated(field):
         if len(values) != 1:
             raise FieldError(f"{name} takes one value, not {value!r}")
         _assign_one(message, field, values[0])
@@ -53,11 +54,6 @@ def _fill(target: Any, field: Any, value: Any) -> None:
     else:
         raise FieldError(f"{field.name} is a {target.DESCRIPTOR.name}; give it a dict, "
                          f"not {value!r}")
-
-
-def _repeated(field: Any) -> bool:
-    modern = getattr(field, "is_repeated", None)  # protobuf >= 6 warns about .label
-    return modern if modern is not None else field.label == field.LABEL_REPEATED
 
 
 def _number(field: Any, value: Any) -> Any:

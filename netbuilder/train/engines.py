@@ -229,6 +229,7 @@ def _root_engine(root: Path) -> Engine:
     command = (str(loader), "--inhibit-cache", "--library-path", path, str(python))
     env = {
         "PYTHONHOME": str(root / "usr"), "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1",
+        "PYTHONPATH": "",  # of another Python; a second protobuf there keeps caffe from loading
         "LD_PRELOAD": "", "MPLCONFIGDIR": str(root / "tmp"),
     }
     return Engine("caffe", command, "caffe", env)
