@@ -11,7 +11,7 @@ from netbuilder.graph import Graph
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.base import Op, make_op
-from netbuilder.torchcaffe.params import Param, make_blobs, share
+from netbuilder.torchcaffe.parameters import Param, make_blobs, share
 from netbuilder.torchcaffe.plan import Reach, backward_reach, loss_weights
 from netbuilder.torchcaffe.rng import Rng
 

@@ -17,10 +17,12 @@ from netbuilder.torchcaffe.rng import Rng
 
 @dataclass
 class Mode:
-    """The device number that ``set_device`` chose, whether it is used, and the generator."""
+    """The device number that ``set_device`` chose, whether it is used, whether only outputs will
+    be looked at, and the generator."""
 
     gpu: bool = False
     device_id: int = 0
+    fast: bool = False
     rng: Rng = field(default_factory=Rng)
 
     @property
@@ -38,11 +40,19 @@ def set_mode_cpu() -> None:
 
 
 def set_mode_gpu() -> None:
-    """New nets compute on the GPU that ``set_device`` chose. Raises EngineError if none is there."""
+    """New nets compute on the GPU that ``set_device`` chose; EngineError if there is none."""
     if not torch.cuda.is_available():
         raise EngineError("set_mode_gpu: PyTorch finds no CUDA device; use set_mode_cpu "
                           "(netbuilder train: leave --gpu out)")
     current.gpu = True
+
+
+def set_mode_fast() -> None:
+    """New nets run whole passes in the fast gait, and leave only outputs and weighted tops.
+
+    Real Caffe has no such thing; ``netbuilder train`` asks for it where it is there.
+    """
+    current.fast = True
 
 
 def set_device(device_id: int) -> None:

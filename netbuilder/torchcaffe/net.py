@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -38,7 +38,7 @@ from netbuilder.torchcaffe import mode
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.build import build_nodes
 from netbuilder.torchcaffe.node import Node
-from netbuilder.torchcaffe.params import Param
+from netbuilder.torchcaffe.parameters import Param
 from netbuilder.torchcaffe.program import Program
 from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.splits import insert_splits
@@ -78,12 +78,14 @@ class Net:
         self.name, self.phase = resolved.name, phase
         self.rng = rng or mode.current.rng
         self.device = torch.device(device) if device else mode.current.device
+        self.fast = mode.current.fast
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
         self.layers: list[Node] = built.nodes
         self.blobs: OrderedDict[str, Blob] = built.blobs
         self.learnable: list[Param] = built.learnable
         self.outputs: list[str] = sorted(resolved.outputs)  # a std::set in Caffe
         self._program: Program | None = None
+        self._after_forward: list[Callable[[int], Any]] = []
         if weights is not None:
             self.copy_from(weights)
 
@@ -119,11 +121,18 @@ class Net:
         """The source of each data layer (netbuilder/torchcaffe/sources)."""
         return {node.name: node.op.source for node in self.layers if hasattr(node.op, "source")}
 
+    @cached_property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """The weight of each blob in the loss."""
+        weights = OrderedDict.fromkeys(self.blobs, 0.0)
+        for node in self.layers:
+            for name, weight in zip(node.top_names, node.weights, strict=True):
+                weights[name] = weight or weights[name]
+        return weights
+
     def loss_weight(self, blob: str) -> float:
         """The weight of a blob in the loss."""
-        return next((weight for node in self.layers
-                     for name, weight in zip(node.top_names, node.weights, strict=True)
-                     if name == blob and weight), 0.0)
+        return self.blob_loss_weights[blob]
 
     # Running, as pycaffe does it.
 
@@ -137,7 +146,10 @@ class Net:
         wanted = self.outputs if end is None else self.top_names[self._known(end)]
         self._fill(kwargs, self.inputs, "data", "Input")
         first = 0 if start is None else self._index(start)
-        self._forward(first, len(self.layers) - 1 if end is None else self._index(end))
+        if self.fast and start is None and end is None:
+            self.test_pass(Gait.FAST)
+        else:
+            self._forward(first, len(self.layers) - 1 if end is None else self._index(end))
         return {name: self.blobs[name].data for name in {*wanted, *(blobs or [])}}
 
     def backward(self, diffs: list[str] | None = None, start: str | None = None,
@@ -153,8 +165,23 @@ class Net:
         return {name: self.blobs[name].diff for name in {*wanted, *(diffs or [])}}
 
     def _forward(self, start: int, end: int) -> torch.Tensor:
-        losses = [node.forward() for node in self.layers[start: end + 1]]
+        losses = []
+        for index in range(start, end + 1):
+            losses.append(self.layers[index].forward())
+            self._passed(index)
         return torch.as_tensor(sum(losses), device=self.device)
+
+    def after_forward(self, callback: Callable[[int], Any]) -> None:
+        """Has ``callback(index)`` called after each layer's forward pass.
+
+        In the fast gait layers are not run one by one: all calls come when the pass is done.
+        """
+        self._after_forward.append(callback)
+
+    def _passed(self, *layers: int) -> None:
+        for callback in self._after_forward:
+            for index in layers:
+                callback(index)
 
     def _backward(self, start: int, end: int) -> None:
         for node in reversed(self.layers[end: start + 1]):
@@ -185,7 +212,7 @@ class Net:
     def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward and backward; adds to the parameters' diffs. Returns the loss."""
         if gait == Gait.FAST:
-            return self._fast().run(backward=True)
+            return self._run_fast(backward=True)
         loss = self._forward(0, len(self.layers) - 1)
         self._backward(len(self.layers) - 1, 0)
         return loss
@@ -193,14 +220,17 @@ class Net:
     def test_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward. Returns the loss."""
         if gait == Gait.FAST:
-            return self._fast().run(backward=False)
+            return self._run_fast(backward=False)
         return self._forward(0, len(self.layers) - 1)
 
-    def _fast(self) -> Program:
+    def _run_fast(self, backward: bool) -> torch.Tensor:
         if self._program is None:
             names = {blob: name for name, blob in self.blobs.items()}
-            self._program = Program(self.layers, names, [self.blobs[n] for n in self.outputs])
-        return self._program
+            kept = {*self.outputs, *(name for name, w in self.blob_loss_weights.items() if w)}
+            self._program = Program(self.layers, names, [self.blobs[name] for name in kept])
+        loss = self._program.run(backward)
+        self._passed(*range(len(self.layers)))
+        return loss
 
     # Changing.
 

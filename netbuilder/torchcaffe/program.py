@@ -102,12 +102,11 @@ class Program:
             if top is None:  # what the blob holds goes in, and stays there
                 values[blob] = self._entering(blob.tensor.data)
                 continue
-            if not step.bottoms:
-                top = self._entering(top.to(blob.device, non_blocking=True))
-            values[blob] = top
+            values[blob] = top if step.bottoms else self._entering(
+                top.to(blob.device, non_blocking=True))
             blob.lose(self._why[blob])
             if weight:
-                ends.append((top, blob.grad.clone()))
+                ends.append((values[blob], blob.grad.clone()))
 
     def _entering(self, data: torch.Tensor) -> torch.Tensor:
         if self._channels_last and data.dim() == 4:

@@ -217,7 +217,8 @@ def concat(random: Random) -> tuple[Arrays, str]:
     for number in range(random.randint(1, 4)):
         shape[axis] = size(random, 1, 4)
         arrays[f"x{number}"] = normal(random, *shape)
-    return layer("Concat", arrays, f"concat_param {{ axis: {axis - random.choice((0, len(shape)))} }}")
+    along = random.choice((axis, axis - len(shape)))
+    return layer("Concat", arrays, f"concat_param {{ axis: {along} }}")
 
 
 def slices(random: Random) -> tuple[Arrays, str]:
@@ -247,7 +248,8 @@ def reshape(random: Random) -> tuple[Arrays, str]:
 
 def inner_product(random: Random) -> tuple[Arrays, str]:
     shape = [size(random, 1, 4) for _ in range(random.randint(2, 4))]
-    fields = some(random, bias_term=False, transpose=True, axis=random.choice((-1, 1, len(shape) - 1)))
+    fields = some(random, bias_term=False, transpose=True,
+                  axis=random.choice((-1, 1, len(shape) - 1)))
     return layer("InnerProduct", {"x": normal(random, *shape)},
                  f"inner_product_param {{ num_output: {size(random)} {fields} }}")
 
@@ -293,7 +295,8 @@ def accuracy(random: Random) -> tuple[Arrays, str]:
 
 
 def power(random: Random) -> str:
-    return f"power_param {{ {some(random, power=random.choice((0, 0.5, 2, 3)), scale=0.7, shift=4)} }}"
+    fields = some(random, power=random.choice((0, 0.5, 2, 3)), scale=0.7, shift=4)
+    return f"power_param {{ {fields} }}"
 
 
 DRAWS: dict[str, tuple[int, Draw]] = {

@@ -38,8 +38,8 @@ def results(net):
         found["diff/" + name] = blob.diff.copy()
     for layer, blobs in net.params.items():
         for index, blob in enumerate(blobs):
-            found["param/%s/%d" % (layer, index)] = blob.data.copy()
-            found["grad/%s/%d" % (layer, index)] = blob.diff.copy()
+            found["/".join(("param", layer, str(index)))] = blob.data.copy()
+            found["/".join(("grad", layer, str(index)))] = blob.diff.copy()
     return found
 
 

@@ -7,7 +7,7 @@ from against import Numbers, assert_near, by_caffe, by_us
 from whole_nets import cases
 
 CASES = cases()
-TOLERANCE = 1e-4
+TOLERANCE = 1e-5
 
 pytestmark = [pytest.mark.caffe, pytest.mark.torch]
 

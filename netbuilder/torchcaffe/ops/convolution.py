@@ -18,25 +18,27 @@ class _Window(Op):
     """What both share: several bottoms, a channel axis that is free, any number of axes."""
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor]:
-        weight, bias = params[0], params[1] if self.layer.bias_term else None
-        if not self.layer.kernel:  # no spatial axis: one of length 1 says the same
-            weight = weight.unsqueeze(-1)
-        return [self._one(bottom, weight, bias).reshape(shape)
+        weight = params[0] if self.layer.kernel else params[0].unsqueeze(-1)
+        return [self.compute(self._flat(bottom), (weight, *params[1:])).reshape(shape)
                 for bottom, shape in zip(bottoms, self.layer.top_shapes, strict=True)]
 
-    def _one(self, bottom: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-             ) -> torch.Tensor:
+    def _flat(self, bottom: torch.Tensor) -> torch.Tensor:
+        """The bottom with one axis before the channels and at least one behind."""
         layer = self.layer
-        if layer.channel_axis != 1 or not layer.kernel:
-            bottom = bottom.reshape(-1, layer.channels, *(layer.spatial or (1,)))
-        if not layer.kernel:
-            return self.compute(bottom, weight, bias, (1,), (0,), (1,))
-        return self.compute(bottom, weight, bias, layer.stride, layer.pad, layer.dilation)
+        if layer.channel_axis == 1 and layer.kernel:
+            return bottom
+        return bottom.reshape(-1, layer.channels, *(layer.spatial or (1,)))
 
-    def compute(self, bottom: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None,
-                stride: Sequence[int], pad: Sequence[int], dilation: Sequence[int]
-                ) -> torch.Tensor:
+    def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
+        """The top of one bottom from the filters and, where there is one, the bias."""
         raise NotImplementedError
+
+    @property
+    def windows(self) -> dict[str, Sequence[int]]:
+        """Stride, padding and dilation; where there is no spatial axis, of one of length 1."""
+        layer = self.layer
+        return {"stride": layer.stride or (1,), "padding": layer.pad or (0,),
+                "dilation": layer.dilation or (1,)}
 
     def function(self, table: dict[int, Any]) -> Any:
         """The torch function for this number of spatial axes."""
@@ -54,19 +56,20 @@ class _Window(Op):
 class Convolution(_Window):
     """Cross-correlation, grouped, dilated, over one to three spatial axes."""
 
-    def compute(self, bottom, weight, bias, stride, pad, dilation):
+    def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
+        layer = self.layer
         # Caffe lets the kernel reach past the padded image by up to stride - 1, into zeros.
-        missing = [max(0, d * (k - 1) + 1 - size - 2 * p) for size, k, p, d in
-                   zip(bottom.shape[2:], weight.shape[2:], pad, dilation, strict=True)]
+        missing = [max(0, dilation * (kernel - 1) + 1 - size - 2 * pad) for
+                   size, kernel, pad, dilation in zip(layer.spatial, layer.kernel, layer.pad,
+                                                      layer.dilation, strict=True)]
         if any(missing):
-            bottom = F.pad(bottom, [n for right in missing[::-1] for n in (0, right)])
-        return self.function(_CONV)(bottom, weight, bias, stride, pad, dilation, self.layer.group)
+            bottom = F.pad(bottom, [n for behind in missing[::-1] for n in (0, behind)])
+        return self.function(_CONV)(bottom, *params, groups=layer.group, **self.windows)
 
 
 @register
 class Deconvolution(_Window):
     """The gradient of a convolution, used forward."""
 
-    def compute(self, bottom, weight, bias, stride, pad, dilation):
-        return self.function(_TRANSPOSED)(bottom, weight, bias, stride, pad,
-                                          groups=self.layer.group, dilation=dilation)
+    def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
+        return self.function(_TRANSPOSED)(bottom, *params, groups=self.layer.group, **self.windows)

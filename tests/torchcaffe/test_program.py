@@ -1,0 +1,144 @@
+"""The fast gait gives the numbers of the inspectable one, and says what it did not keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from against import far
+from layer_cases import TRAIN, Case
+from whole_nets import cases, head, weights
+
+import netbuilder.torchcaffe as caffe
+from netbuilder.errors import EngineError
+from netbuilder.proto import caffe_pb2, text
+from netbuilder.torchcaffe.rng import Rng
+
+CASES = cases()
+FAST, INSPECTABLE = caffe.Gait.FAST, caffe.Gait.INSPECTABLE
+
+pytestmark = pytest.mark.torch
+
+
+def filled(case: Case, seed: int = 0) -> caffe.Net:
+    """The case's net with the case's weights and data in it."""
+    message = text.parse(case.net, caffe_pb2.NetParameter())
+    net = caffe.Net(message, case.phase, rng=Rng(seed))
+    for place, array in case.arrays.items():
+        kind, _, name = place.partition("/")
+        if kind == "data":
+            net.blobs[name].data[...] = array
+        else:
+            layer, index = name.rsplit("/", 1)
+            net.params[layer][int(index)].data[...] = array
+    return net
+
+
+def kept(net: caffe.Net) -> dict[str, np.ndarray]:
+    """What every gait leaves: outputs, parameters, and their diffs."""
+    return {**weights(net), **{name: net.blobs[name].data.copy() for name in net.outputs}}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_gaits_agree(name):
+    results = []
+    for gait in (FAST, INSPECTABLE):
+        net = filled(CASES[name])
+        losses = [float(net.train_pass(gait)) for _ in range(2)]  # diffs and statistics add up
+        results.append({**kept(net), "losses": np.array(losses)})
+    fast, slow = results
+    assert {name: far(fast[name], slow[name]) for name in slow} == {
+        name: pytest.approx(0, abs=1e-5) for name in slow}
+
+
+def test_a_test_pass_leaves_the_diffs_alone():
+    net = filled(CASES["residual-TRAIN"])
+    net.params["fc"][0].diff[...] = 7
+    loss = net.test_pass(FAST)
+    assert float(loss) == pytest.approx(float(net.blobs["loss"].data))
+    assert (net.params["fc"][0].diff == 7).all()
+
+
+def test_batch_norm_and_scale_run_as_one():
+    net = filled(CASES["residual-TRAIN"])
+    net.train_pass(FAST)
+    steps = net._program._steps
+    pairs = [[node.type for node in step.nodes] for step in steps if len(step.nodes) > 1]
+    assert pairs == [["BatchNorm", "Scale"]] * 6
+    assert sum(len(step.nodes) for step in steps) == len(net.layers)
+
+
+def test_what_was_not_kept_is_an_error_and_not_an_old_number():
+    net = filled(CASES["residual-TRAIN"])
+    net.forward()
+    net.train_pass(FAST)
+    for read in (lambda: net.blobs["conv1"].data, lambda: net.blobs["conv1"].diff):
+        with pytest.raises(EngineError, match='blob "conv1" was not kept'):
+            read()
+    with pytest.raises(EngineError, match='blob "a2" was not kept'):
+        net.forward(start="a2_bn")
+    net.train_pass(INSPECTABLE)
+    assert net.blobs["conv1"].diff.any() and net.blobs["conv1"].data.any()
+
+
+def test_inputs_stay_readable():
+    net = filled(CASES["residual-TRAIN"])
+    before = net.blobs["data"].data.copy()
+    net.train_pass(FAST)
+    assert (net.blobs["data"].data == before).all()
+
+
+def test_an_array_taken_before_shows_the_new_gradient():
+    net = filled(CASES["residual-TRAIN"])
+    seen = net.params["fc"][0].diff
+    net.clear_param_diffs()
+    net.train_pass(FAST)
+    assert seen.any()
+    assert (seen == net.params["fc"][0].diff).all()
+
+
+def test_a_gradient_taken_in_as_it_is_still_adds_up():
+    net = filled(CASES["inception-TRAIN"])
+    net.clear_param_diffs()
+    net.train_pass(FAST)
+    net.train_pass(FAST)
+    twice = net.params["fc"][0].diff.copy()
+    net.clear_param_diffs()
+    assert not net.params["fc"][0].diff.any()
+    net.train_pass(FAST)
+    np.testing.assert_allclose(net.params["fc"][0].diff * 2, twice, rtol=1e-5)
+
+
+def test_the_bottom_may_change_its_shape():
+    net = filled(CASES["residual-TRAIN"])
+    net.train_pass(FAST)
+    net.blobs["data"].reshape(2, 3, 23, 19)
+    net.blobs["label"].reshape(2)
+    net.blobs["data"].data[...] = 1
+    fast = float(net.test_pass(FAST))
+    assert fast == pytest.approx(float(net.test_pass(INSPECTABLE)), rel=1e-5)
+
+
+def test_dropout_draws_the_same_in_both_gaits():
+    drop = ('layer { name: "drop" type: "Dropout" bottom: "data" top: "drop" } '
+            'layer { name: "fc" type: "InnerProduct" bottom: "drop" top: "fc" '
+            'inner_product_param { num_output: 5 weight_filler { type: "xavier" } } } '
+            'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" }')
+    losses = []
+    for gait in (FAST, INSPECTABLE):
+        net = filled(Case("drop", head() + drop, {"data/data": np.ones((4, 3, 17, 17))}), seed=5)
+        losses.append([float(net.train_pass(gait)) for _ in range(3)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert len(set(losses[0])) == 3
+
+
+def test_channels_last_keeps_the_meaning_of_flat_layers():
+    body = ('layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { '
+            'num_output: 4 kernel_size: 3 weight_filler { type: "msra" } } } '
+            'layer { name: "flat" type: "Flatten" bottom: "c" top: "flat" } '
+            'layer { name: "r" type: "Reshape" bottom: "flat" top: "r" '
+            "reshape_param { shape { dim: 0 dim: 4 dim: -1 dim: 3 } } }")
+    arrays = {"data/data": np.random.default_rng(0).normal(size=(4, 3, 17, 17))}
+    net = filled(Case("flat", head() + body, arrays, TRAIN))
+    slow = net.forward()["r"].copy()
+    net.test_pass(FAST)
+    np.testing.assert_allclose(net.blobs["r"].data, slow, atol=1e-5)
