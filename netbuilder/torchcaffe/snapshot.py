@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,13 +18,21 @@ if TYPE_CHECKING:
     from netbuilder.torchcaffe.solver import Solver
 
 
-def check_place(prefix: str) -> None:
-    """Raises SolverError if no snapshot could be written there (CheckSnapshotWritePermissions)."""
+def check(param: Any) -> None:
+    """Raises SolverError if no snapshot could be written as a SolverParameter says
+    (CheckSnapshotWritePermissions)."""
+    _check_format(param)
+    prefix = param.snapshot_prefix
     try:
         tempfile.TemporaryFile(dir=os.path.dirname(prefix) or ".").close()
     except OSError as error:
         raise SolverError(f"cannot write to snapshot_prefix '{prefix}' ({error.strerror}). Make "
                           "sure that the directory exists and is writable.") from error
+
+
+def _check_format(param: Any) -> None:
+    if param.snapshot_format != caffe_pb2.SolverParameter.BINARYPROTO:
+        raise SolverError("snapshot_format: HDF5 cannot be written yet; use BINARYPROTO")
 
 
 def write(solver: Solver) -> None:
@@ -33,8 +41,7 @@ def write(solver: Solver) -> None:
     Raises SolverError for the format HDF5, BuildError where a file cannot be written.
     """
     param = solver.param
-    if param.snapshot_format != caffe_pb2.SolverParameter.BINARYPROTO:
-        raise SolverError("snapshot_format: HDF5 cannot be written yet; use BINARYPROTO")
+    _check_format(param)
     stem = f"{param.snapshot_prefix}_iter_{solver.iter}"
     log.info("Snapshotting to binary proto file %s.caffemodel", stem)
     solver.net.save(f"{stem}.caffemodel", diffs=param.snapshot_diff)

@@ -38,8 +38,10 @@ class Solver:
     def __init__(self, solver_file: str | os.PathLike[str]) -> None:
         self.param = read_solver(solver_file)
         check_counts(self.param)
+        if self.param.debug_info:
+            log.warning("debug_info: this engine shows no values of every layer yet")
         if self.param.snapshot:
-            snapshot.check_place(self.param.snapshot_prefix)
+            snapshot.check(self.param)
         log.info("Initializing solver from parameters: \n%s", text.dumps(self.param))
         seed = self.param.random_seed
         self._rng = Rng(seed) if seed >= 0 else mode.current.rng
@@ -125,7 +127,8 @@ class Solver:
             self._test_all()
         for on_start, _ in self._callbacks:
             on_start()
-        gait = Gait.INSPECTABLE if last or self._callbacks else Gait.FAST
+        seen = (last or self._callbacks) and not self.net.fast
+        gait = Gait.INSPECTABLE if seen else Gait.FAST
         losses = [self.net.train_pass(gait) for _ in range(self.param.iter_size)]
         self._losses.append(sum(losses) / self.param.iter_size)
         if self._due("display"):

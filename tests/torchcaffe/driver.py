@@ -14,16 +14,19 @@ def drive(caffe, jobs):
             solver.net.copy_from(job["weights"])
         if "restore" in job:
             solver.restore(job["restore"])
+        if "arrays" in job:
+            arrays = dict(np.load(job["arrays"]))  # real Caffe keeps but pointers into them
+            solver.net.set_input_arrays(arrays["images"], arrays["labels"])
         losses = []
         for _ in range(job["steps"]):
             solver.step(1)
             losses.append(float(solver.net.blobs["loss"].data))
-        arrays = {"loss": losses, "iter": solver.iter, "lr": solver.lr}
+        found = {"loss": losses, "iter": solver.iter, "lr": solver.lr}
         for name, blobs in solver.net.params.items():
             for index, blob in enumerate(blobs):
-                arrays[f"{name}/{index}"] = np.array(blob.data)
-                arrays[f"{name}/{index}.diff"] = np.array(blob.diff)
-        np.savez(job["out"], **arrays)
+                found[f"{name}/{index}"] = np.array(blob.data)
+                found[f"{name}/{index}.diff"] = np.array(blob.diff)
+        np.savez(job["out"], **found)
         if job.get("snapshot"):
             solver.snapshot()
 

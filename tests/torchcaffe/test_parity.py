@@ -66,6 +66,9 @@ def jobs(engine: str) -> list[dict]:
          "out": f"{engine}_half.npz"},
         *({"solver": file, "weights": "plain.caffemodel", "steps": 12,
            "out": f"{engine}_{name}.npz"} for name, file in grid.items()),
+        {"solver": solver(f"{engine}_memory", "memory.prototxt", **GRID["fixed_L2"]),
+         "weights": "plain.caffemodel", "arrays": "arrays.npz", "steps": 5,
+         "out": f"{engine}_memory.npz"},
     ]
 
 
@@ -86,6 +89,10 @@ def runs(tiny_files, tmp_path_factory, run_caffe):
         for net in ("resnet", "plain"):
             start = caffe.Net(f"{net}.prototxt", caffe.TRAIN, rng=caffe.Rng(3))
             start.save(f"{net}.caffemodel")
+        Path("memory.prototxt").write_text(tinynet.plain(tinynet.MEMORY))
+        random = np.random.default_rng(2)  # three batches, so that five steps go round
+        np.savez("arrays.npz", images=random.normal(size=(48, 3, 12, 12)).astype(np.float32),
+                 labels=random.integers(0, 4, 48).astype(np.float32))
         drive(caffe, jobs("ours"))
         model = ("resnet.prototxt", f"ours_half_iter_{HALF}.caffemodel", 8)
         order = {"jobs": [*jobs("real"), resumed("real", "ours")], "scores": [model]}
@@ -116,6 +123,10 @@ def test_thirty_iterations_of_a_residual_net(runs):
 @pytest.mark.parametrize("name", GRID)
 def test_every_policy_and_regularization(runs, name):
     compare(runs[0], f"ours_{name}", f"real_{name}")
+
+
+def test_arrays_in_memory_are_read_as_real_caffe_reads_them(runs):
+    compare(runs[0], "ours_memory", "real_memory")
 
 
 def test_the_cases_of_the_grid_differ(runs):

@@ -17,6 +17,10 @@ layer { name: "data" type: "Data" top: "data" top: "label"
   data_param { source: "images_lmdb" batch_size: 16 backend: LMDB }
   transform_param { mean_value: 128 scale: 0.02 } }
 """
+MEMORY = """
+layer { name: "data" type: "MemoryData" top: "data" top: "label"
+  memory_data_param { batch_size: 16 channels: 3 height: 12 width: 12 } }
+"""
 CONV = """
 layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}"
   convolution_param {{ num_output: {width} kernel_size: {kernel} stride: {stride} pad: {pad}
@@ -66,9 +70,9 @@ def resnet() -> str:
     return "".join(['name: "tiny"', DATA, *first, *block1, *block2, HEAD.format(bottom="b")])
 
 
-def plain() -> str:
+def plain(data: str = DATA) -> str:
     """One convolution and a classifier, for what does not depend on the net."""
-    return 'name: "plain"' + DATA + PLAIN + HEAD.format(bottom="conv")
+    return 'name: "plain"' + data + PLAIN + HEAD.format(bottom="conv")
 
 
 def write_images(folder: Path) -> None:
