@@ -55,6 +55,9 @@ def _with_input_layer(net: Any) -> Any:
 def _input_shapes(net: Any) -> list[Any]:
     """One BlobShape per ``input``, from ``input_shape`` or, four by four, ``input_dim``."""
     if net.input_shape:
+        if len(net.input_shape) != len(net.input):
+            raise GraphError(f"{len(net.input)} input(s) need as many input_shape, not "
+                             f"{len(net.input_shape)}")
         return list(net.input_shape)
     dims = list(net.input_dim)
     if len(dims) not in (0, 4 * len(net.input)):

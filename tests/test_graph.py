@@ -114,6 +114,8 @@ def test_two_inputs_of_old_files() -> None:
     assert net.blobs == {"a": (1, 2, 3, 4), "b": (5, 6, 7, 8)}
     with pytest.raises(GraphError, match="2 input"):
         graph('input: "a" input: "b" input_dim: [1, 2, 3]')
+    with pytest.raises(GraphError, match="2 input"):
+        graph('input: "a" input: "b" input_shape { dim: 1 }')
 
 
 # Shared parameters.
