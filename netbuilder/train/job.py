@@ -18,7 +18,7 @@ from netbuilder.errors import DataError, SolverError
 from netbuilder.proto import caffe_pb2, io, text
 from netbuilder.solver.policies import check_solver, learning_rate
 
-NEVER = 2**31 - 1  # Caffe wants a test_interval > 0 where there are test nets
+NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks at the start
 
 SOURCES = {
     "Data": "data_param", "ImageData": "image_data_param", "HDF5Data": "hdf5_data_param",
@@ -60,7 +60,7 @@ def steps_only(param: Any) -> Any:
     """The solver that only steps: display, tests, snapshots and weights are the worker's."""
     bare = passes.copy(param)
     bare.test_interval, bare.test_initialization = NEVER, False
-    bare.snapshot = 0
+    bare.snapshot = NEVER if param.snapshot or param.snapshot_after_train else 0
     if not param.debug_info:  # which Caffe prints at each display
         bare.display = 0
     bare.ClearField("weights")

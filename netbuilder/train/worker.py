@@ -218,6 +218,7 @@ def run(caffe, job, emit, requests=lambda: ()):
     else:
         caffe.set_device(job["gpu"])
         caffe.set_mode_gpu()
+    getattr(caffe, "set_mode_fast", lambda: None)()  # the embedded engine: only outputs are read
     solver = make_solver(caffe, job["solver"])
     training = Training(solver, job, emit, requests)
     for weights in job["weights"]:

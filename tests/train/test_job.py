@@ -77,6 +77,15 @@ def test_only_the_layers_of_a_run_need_their_data(here):
     job.load(write_solver(here, test_iter=None))
 
 
+def test_stages_of_the_solver_choose_the_layers(here):
+    staged = """layer { name: "more" type: "ImageData" top: "x" include { stage: "more" }
+                image_data_param { source: "absent.txt" } }"""
+    job.load(write_run(here, network=NET + staged))
+    for state in ("train_state", "test_state"):
+        with pytest.raises(DataError, match=r'"more" .*image_data_param.source "absent.txt"'):
+            job.load(write_solver(here, **{state: '{ stage: "more" }'}))
+
+
 def test_a_missing_mean_file(here):
     net = NET.replace("scale:", 'mean_file: "mean.binaryproto" scale:')
     with pytest.raises(DataError, match=r'transform_param.mean_file "mean.binaryproto"'):
@@ -122,11 +131,13 @@ def test_weights_of_the_file_give_way_to_flags(here):
 
 
 def test_the_engines_solver_only_steps(here):
-    loaded = job.load(write_run(here, weights=None, type='"Adam"', momentum2=0.9))
+    (here / "a").touch()
+    loaded = job.load(write_run(here, weights='"a"', type='"Adam"', momentum2=0.9))
     sent = text.parse(loaded.message("caffe")["solver"], caffe_pb2.SolverParameter())
-    assert (sent.display, sent.snapshot, sent.test_initialization) == (0, 0, False)
-    assert sent.test_interval > 10**9
-    for field in ("display", "snapshot", "test_initialization", "test_interval"):
+    assert (sent.display, sent.test_initialization) == (0, False)
+    assert min(sent.snapshot, sent.test_interval) > 10**9
+    assert not sent.weights
+    for field in ("display", "snapshot", "test_initialization", "test_interval", "weights"):
         sent.ClearField(field)
         loaded.param.ClearField(field)
     assert sent == loaded.param

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -82,14 +81,18 @@ def test_events_in_caffes_order(engine, here):
     assert rates == {0: 0.5, 2: 0.5, 4: 0.5, 6: 0.5, 8: 0.25, 10: 0.25, 12: None}
 
 
-def test_snapshots_are_the_files_named(trainer, here):
-    for format_, suffix in (("BINARYPROTO", ""), ("HDF5", ".h5")):
-        events = train(trainer, write_run(here, snapshot_format=format_, max_iter=6))
-        snapshots = [event for event in events if isinstance(event, Snapshot)]
-        assert [event.model for event in snapshots] == [
-            f"run_iter_5.caffemodel{suffix}", f"run_iter_6.caffemodel{suffix}"]
-        assert all(Path(e.model).is_file() and Path(e.state).is_file() for e in snapshots)
-        shutil.rmtree("images")
+@pytest.mark.parametrize(("format_", "suffix"), [("BINARYPROTO", ""), ("HDF5", ".h5")])
+def test_snapshots_are_the_files_named(trainer, here, format_, suffix):
+    solver = write_run(here, snapshot_format=format_, max_iter=6)
+    if (trainer.name, format_) == ("torchcaffe", "HDF5"):  # not yet: it must say so at the start
+        with pytest.raises(EngineError, match=r"SolverError: .*HDF5"):
+            train(trainer, solver)
+        assert read("log") == []
+        return
+    snapshots = [event for event in train(trainer, solver) if isinstance(event, Snapshot)]
+    assert [event.model for event in snapshots] == [
+        f"run_iter_5.caffemodel{suffix}", f"run_iter_6.caffemodel{suffix}"]
+    assert all(Path(e.model).is_file() and Path(e.state).is_file() for e in snapshots)
 
 
 def test_the_log_tells_the_same_story(engine, here):
@@ -174,7 +177,8 @@ def test_same_figures_as_the_caffe_tool(real_caffe, here, changes):
     solver = write_run(here, **changes)
     with open("tool.log", "wb") as log:
         subprocess.run([*real_caffe.command[:-1], tool, "train", "-solver", solver],
-                       env={**os.environ, **real_caffe.env}, stderr=log, check=True)
+                       env={**os.environ, **real_caffe.env, "GLOG_logtostderr": "1"},
+                       stderr=log, check=True)
     wanted = {path.name: path.read_bytes() for path in here.glob("run_iter_*")}
     for name in wanted:
         Path(name).unlink()
@@ -273,7 +277,7 @@ with Run(engine, job.load("solver.prototxt"), Path("log")) as run:
 def test_no_orphan_when_the_parent_is_killed(here, monkeypatch):
     monkeypatch.setenv("FAKE_SECONDS", "0.01")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((*sys.path, HERE)))
-    write_run(here, max_iter=10**6)
+    write_run(here, max_iter=10**6, display=0, test_iter=None, snapshot=0)
     with subprocess.Popen([sys.executable, "-c", ORPHAN, HERE], stdout=subprocess.PIPE) as parent:
         child = int(parent.stdout.readline())
         parent.kill()
