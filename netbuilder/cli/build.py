@@ -132,8 +132,9 @@ def spread(args: Sequence[str], many: set[str]) -> Iterable[str]:
     flag, values = "", 0
     for token in args:
         if token.startswith("-") and not _NUMBER.match(token):
-            name, equals, _ = token.partition("=")
-            flag, values = (name if _dashed(name) in many else ""), len(equals)
+            name, _, value = token.partition("=") if token.startswith("--") else (
+                token[:2], "", token[2:])
+            flag, values = (name if _dashed(name) in many else ""), len(value)
         else:
             if flag and values:
                 yield flag
