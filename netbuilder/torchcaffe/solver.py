@@ -123,7 +123,7 @@ class Solver:
 
     def _iterate(self, last: bool) -> None:
         self.net.clear_param_diffs()
-        if self._due("test_interval") :
+        if self._due("test_interval") and (self.iter or self.param.test_initialization):
             self._test_all()
         for on_start, _ in self._callbacks:
             on_start()

@@ -13,7 +13,7 @@ from netbuilder.weights import SolverState, read_state, read_weights, write_stat
 
 pytestmark = pytest.mark.torch
 
-BASE = {"base_lr": 0.1, "lr_policy": "multistep", "gamma": 0.5, "stepvalue": [1, 2, 9],
+BASE = {"base_lr": 0.1, "lr_policy": "multistep", "gamma": 0.5, "stepvalue": [1, 3, 9],
         "momentum": 0.9, "random_seed": 5, "max_iter": 9, "snapshot_prefix": "run"}
 
 
@@ -28,7 +28,7 @@ def test_a_snapshot_is_two_files_with_weights_and_history(tiny):
     names = {path.name for path in tiny.iterdir() if path.name.startswith("run")}
     assert names == {"run_iter_3.caffemodel", "run_iter_3.solverstate"}
     state = read_state("run_iter_3.solverstate")
-    assert (state.iter, state.learned_net, state.current_step) == (3, "run_iter_3.caffemodel", 2)
+    assert (state.iter, state.learned_net, state.current_step) == (3, "run_iter_3.caffemodel", 1)
     for tensor, array in zip(made.history, state.history, strict=True):
         np.testing.assert_array_equal(array, tensor.numpy())
     stored = read_weights("run_iter_3.caffemodel")
