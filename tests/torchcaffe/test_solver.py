@@ -1,4 +1,4 @@
-"""The solver: its update by hand, the order of what it does, and what it refuses."""
+"""The solver: its steps, the order of what it does and says, and what it refuses."""
 
 from __future__ import annotations
 
@@ -34,65 +34,7 @@ def losses(made, steps: int) -> list[float]:
     return found
 
 
-# The update, from gradients written by hand.
-
-LR_MULT = {"conv/0": 1, "conv/1": 2, "fc/0": 1, "fc/1": 2}
-DECAY_MULT = {"conv/0": 1, "conv/1": 0, "fc/0": 1, "fc/1": 0}
-
-
-def updates(fields: dict, expected) -> None:
-    """Checks two updates; ``expected(w, g, v, rate, decay)`` gives the history and the update."""
-    made = solver(**fields)
-    rng = np.random.default_rng(1)
-    history = {name: np.zeros_like(w) for name, w in weights(made.net).items()}
-    for iteration in range(2):
-        before = weights(made.net)
-        gradients = {name: rng.normal(size=w.shape).astype(np.float32)
-                     for name, w in before.items()}
-        for name, gradient in gradients.items():
-            layer, index = name.split("/")
-            made.net.params[layer][int(index)].diff[...] = gradient
-        norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
-        made.apply_update()
-        assert made.iter == iteration + 1
-        after = weights(made.net)
-        for name, w in before.items():
-            history[name], update = expected(
-                w, gradients[name], history[name], 0.1 * LR_MULT[name], DECAY_MULT[name], norm)
-            np.testing.assert_allclose(after[name], w - update, rtol=1e-5, atol=1e-6)
-            layer, index = name.split("/")
-            np.testing.assert_allclose(made.net.params[layer][int(index)].diff, update,
-                                       rtol=1e-5, atol=1e-6)
-
-
-def momentum(v, g, rate):
-    v = 0.9 * v + rate * g
-    return v, v
-
-
-def nesterov(v, g, rate):
-    new = 0.9 * v + rate * g
-    return new, 1.9 * new - 0.9 * v
-
-
-@pytest.mark.parametrize("fields, expected", [
-    ({"momentum": 0.9}, lambda w, g, v, rate, decay, norm: momentum(v, g, rate)),
-    ({"momentum": 0.9, "weight_decay": 0.05},
-     lambda w, g, v, rate, decay, norm: momentum(v, g + 0.05 * decay * w, rate)),
-    ({"momentum": 0.9, "weight_decay": 0.05, "regularization_type": "L1"},
-     lambda w, g, v, rate, decay, norm: momentum(v, g + 0.05 * decay * np.sign(w), rate)),
-    ({"momentum": 0.9, "weight_decay": 0.05, "iter_size": 4},
-     lambda w, g, v, rate, decay, norm: momentum(v, g / 4 + 0.05 * decay * w, rate)),
-    ({"momentum": 0.9, "weight_decay": 0.05, "clip_gradients": 3.0},
-     lambda w, g, v, rate, decay, norm: momentum(v, g * 3 / norm + 0.05 * decay * w, rate)),
-    ({"momentum": 0.9, "clip_gradients": 1000.0},
-     lambda w, g, v, rate, decay, norm: momentum(v, g, rate)),
-    ({"momentum": 0.9, "type": "Nesterov"},
-     lambda w, g, v, rate, decay, norm: nesterov(v, g, rate)),
-])
-def test_update(tiny, fields, expected):
-    updates(fields, expected)
-
+# Steps.
 
 def test_a_frozen_parameter_stays(tiny):
     text = (tiny / "plain.prototxt").read_text()
@@ -105,8 +47,6 @@ def test_a_frozen_parameter_stays(tiny):
     np.testing.assert_array_equal(after["conv/0"], before["conv/0"])
     assert not np.array_equal(after["conv/1"], before["conv/1"])
 
-
-# Steps.
 
 def test_many_steps_at_once_are_as_many_single_ones(tiny):
     one, many = solver("resnet.prototxt"), solver("resnet.prototxt")
