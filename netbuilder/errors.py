@@ -17,7 +17,6 @@ NetbuilderError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -86,6 +85,8 @@ class CaffeCrashed(EngineError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A closing phrase such as ``; did you mean "kernel_size"?``, empty if nothing is near."""
+    import difflib  # only an error needs it
+
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 
