@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from typing import Any, ClassVar, NoReturn
 
@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 
 MAX_COUNT = 2**31 - 1  # Blob::Reshape (blob.cpp) counts in int
 MAX_AXES = 32  # kMaxBlobAxes, blob.hpp
+FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Layer:
         self.fields = getattr(message, self.param) if self.param else message
         self._check_counts()
         self.setup()
+        self._check_fillers()
         self.top_shapes: tuple[Shape, ...] = tuple(self._checked(s) for s in self.shapes())
 
     @property
@@ -161,6 +163,16 @@ class Layer:
             amount = f"{low}" if low == high else f"{low} to {high}" if high else f"at least {low}"
             self.fail(f"takes {amount} {what}(s), but has {count}")
 
+    def _check_fillers(self) -> None:
+        for name in _filler_fields(self.param):
+            if name == "bias_filler" and not getattr(self, "bias_term", True):
+                continue
+            given = getattr(self.fields, name)
+            for filler in (given,) if hasattr(given, "type") else given:
+                if filler.type not in FILLERS:
+                    self.fail(f'no filler is called "{filler.type}"'
+                              f"{did_you_mean(filler.type, FILLERS)} Fillers: {', '.join(FILLERS)}")
+
     def _checked(self, shape: Sequence[int]) -> Shape:
         shape = tuple(shape)
         if len(shape) > MAX_AXES:
@@ -169,6 +181,15 @@ class Layer:
             self.fail(f"a blob of shape {show(shape)} is not possible: "
                       f"dimensions must be >= 0 and their product below 2^31")
         return shape
+
+
+@cache
+def _filler_fields(param: str) -> tuple[str, ...]:
+    """The fields of a layer type's message that hold fillers."""
+    layer = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name
+    fields = layer[param].message_type.fields if param else ()
+    return tuple(field.name for field in fields if field.message_type is not None
+                 and field.message_type.name == "FillerParameter")
 
 
 def show(shape: Sequence[int]) -> str:

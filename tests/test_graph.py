@@ -225,7 +225,7 @@ def without_splits(answer: dict) -> dict:
 def test_real_caffe_wires_alike(run_caffe: Callable[..., Any], tmp_path: Path) -> None:
     random = Random(4)
     nets = [(random_net(random), random.choice((TRAIN, TEST)), random.randint(0, 2),
-             random.choice(([], ["a"], ["b"], ["a", "b"]))) for _ in range(300)]
+             random.choice(([], ["a"], ["b"], ["a", "b"]))) for _ in range(200)]
     path = tmp_path / "nets.json"
     path.write_text(json.dumps([[dumps(net), *state] for net, *state in nets]))
     judge = Path(__file__).with_name("caffe_judge.py")
@@ -236,4 +236,4 @@ def test_real_caffe_wires_alike(run_caffe: Callable[..., Any], tmp_path: Path) -
         if "refused" not in answer:
             accepted += 1
             assert mine == without_splits(answer), both
-    assert 60 < accepted < 240  # the nets must show both sides
+    assert 40 < accepted < 160  # the nets must show both sides

@@ -59,6 +59,12 @@ def usual(random: Random, *values: Any) -> Any:
     return values[0] if random.random() < 0.7 else random.choice(values)
 
 
+def filler(random: Random) -> dict[str, Any]:
+    """A filler; one in twenty does not exist."""
+    kinds = ("constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
+    return {"type": "xaviar" if random.random() < 0.05 else random.choice(kinds)}
+
+
 # Windows.
 
 
@@ -106,6 +112,8 @@ def convolution(random: Random) -> Case:
     fields |= maybe(random, 0.3, bias_term=lambda: random.random() < 0.5)
     fields |= maybe(random, 0.2, axis=lambda: random.choice([0, 1, 2, -1, -3, 5]))
     fields |= maybe(random, 0.1, force_nd_im2col=lambda: True)
+    fields |= maybe(random, 0.3, weight_filler=lambda: filler(random),
+                    bias_filler=lambda: filler(random))
     many = usual(random, 1, 2)
     bottoms = [shape] * many
     if random.random() < 0.05:
@@ -148,7 +156,8 @@ def inner_product(random: Random) -> Case:
     fields = {"num_output": usual(random, 7, 1, 3, 0)}
     fields |= maybe(random, 0.4, axis=lambda: axis_of(random, shape),
                     transpose=lambda: random.random() < 0.5,
-                    bias_term=lambda: random.random() < 0.5)
+                    bias_term=lambda: random.random() < 0.5,
+                    weight_filler=lambda: filler(random), bias_filler=lambda: filler(random))
     return [shape], {"inner_product_param": fields}
 
 
@@ -453,7 +462,7 @@ def dummy(random: Random) -> Case:
         for name in ("num", "channels", "height", "width"):
             fields[name] = [random.randint(1, 5) for _ in range(usual(random, 1, 2, 0))]
     fields |= maybe(random, 0.3, data_filler=lambda: [
-        {"type": "constant"}] * usual(random, 1, 2, 3))
+        filler(random)] * usual(random, 1, 2, 3))
     return [], {"dummy_data_param": fields, "tops": random.choice((1, 1, 2, 3))}
 
 

@@ -19,7 +19,7 @@ from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps
 
 JUDGE = Path(__file__).parent.with_name("caffe_judge.py")
-FEW, MANY = 8, 40  # nets per type; many for those with many options
+FEW, MANY = 6, 25  # nets per type; many for those with many options
 RICH = {"BatchNorm", "Convolution", "Crop", "Deconvolution", "Im2col", "LSTM", "Pooling",
         "Reshape", "SPP", "Scale", "Slice", "SoftmaxWithLoss"}
 NOT_IN_GRID = {
