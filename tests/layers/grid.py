@@ -442,6 +442,10 @@ def neuron(param: str = "", **choices: Sequence[Any]) -> Callable[[Random], Case
     return case
 
 
+def clip(random: Random) -> Case:
+    return [shape_of(random)], {"clip_param": maybe(random, 0.8, min=lambda: -1, max=lambda: 6)}
+
+
 # Sources.
 
 
@@ -492,7 +496,7 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "BatchNorm": batch_norm,
     "BatchReindex": batch_reindex,
     "Bias": along_axes("bias_param"),
-    "Clip": neuron("clip_param", min=(-1, 0), max=(1, 6)),
+    "Clip": clip,
     "Concat": concat,
     "ContrastiveLoss": contrastive,
     "Convolution": convolution,
