@@ -11,7 +11,7 @@ from netbuilder.spec import L
 
 def test_an_unknown_filler_is_an_error_on_its_line() -> None:
     data = L.Input(shape={"dim": [1, 4]})
-    with pytest.raises(ShapeError, match='no filler is called "xaviar"; did you mean "xavier"?'):
+    with pytest.raises(ShapeError, match=r'called "xaviar"; did you mean "xavier"\?'):
         L.InnerProduct(data, num_output=2, weight_filler={"type": "xaviar"})
     with pytest.raises(ShapeError, match="Fillers: bilinear, constant, gaussian, msra"):
         L.DummyData(shape={"dim": 1}, data_filler=[{"type": "zeros"}])
