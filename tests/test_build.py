@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,21 @@ def test_the_script_starts_where_the_paths_count_from(folder: str, start: str) -
     script = files(folder=folder)["train.sh"]
     assert f"cd {start} || exit" in script
     assert script.startswith("#!/bin/sh\n")
+
+
+def test_the_script_runs_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work" / "bin").mkdir(parents=True)
+    tool = tmp_path / "work" / "bin" / "netbuilder"
+    tool.write_text('#!/bin/sh\npwd\nprintf "<%s>" "$@"\n')
+    tool.chmod(0o755)
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    build(Order(CIFAR, {"n": 1}), "my net/one")
+    script = str(tmp_path / "work" / "my net" / "one" / "train.sh")
+    done = subprocess.run([script, "--gpu", "0"], cwd="/", text=True, capture_output=True,
+                          check=True)
+    assert done.stdout.splitlines() == [
+        str(tmp_path / "work"), "<train><--solver><my net/one/solver.prototxt><--gpu><0>"]
 
 
 def test_paths_from_the_current_folder_are_short() -> None:

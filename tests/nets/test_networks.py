@@ -177,6 +177,17 @@ def test_names_of_the_fc_stage() -> None:
     assert after == [*ends[0], "pool", *ends[1], "drop_1by1_4096", *ends[2]]
 
 
+def test_what_shapes_do_not_show() -> None:
+    net = find_network("resnet")(fc_layers=True).to_proto()
+    layers = {layer.name: layer for layer in net.layer}
+    pooling = caffe_pb2.PoolingParameter
+    assert layers["pool1"].pooling_param == pooling(pool=pooling.MAX, kernel_size=3, stride=2)
+    assert layers["pool"].pooling_param == pooling(pool=pooling.AVE, kernel_size=7)
+    assert layers["drop_1by1_4096"].dropout_param == caffe_pb2.DropoutParameter(dropout_ratio=0.2)
+    added = layers["eltwise_stage0_block0"].eltwise_param.operation
+    assert added == caffe_pb2.EltwiseParameter.SUM
+
+
 def test_any_number_of_stages_classes_and_sizes() -> None:
     graph = resolve(find_network("resnet")(
         blocks=(1, 2, 1, 1, 1), num_classes=7, crop_size=256).to_proto())
