@@ -50,6 +50,12 @@ def test_shapes_in_place_and_outputs() -> None:
     assert net.batch == 2
 
 
+def test_a_loss_is_an_output_even_if_a_layer_takes_it() -> None:
+    loss = layer("loss", "ReLU", rest="loss_weight: 1") + layer("eye", "AbsVal", "loss")
+    assert graph(INPUT + loss).outputs == ["eye", "loss"]
+    assert graph(INPUT + loss.replace("weight: 1", "weight: 0")).outputs == ["eye"]
+
+
 def test_phase_of_a_layer_follows_the_net_unless_it_has_its_own() -> None:
     text = INPUT + layer("a", "BatchNorm") + layer("b", "BatchNorm", rest="phase: TEST")
     assert [one.use_global_stats for one in graph(text).layers[1:]] == [False, True]

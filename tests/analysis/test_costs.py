@@ -78,6 +78,17 @@ def test_the_phase_has_its_name(phase: int, name: str) -> None:
     assert small(phase=phase).phase == name
 
 
+def test_every_named_top_has_its_shape_and_no_other() -> None:
+    n = NetSpec()
+    n.data = L.Input(shape={"dim": [2, 6]})
+    n.left, n.right = L.Slice(n.data, ntop=2, slice_point=2)
+    net = n.to_proto()
+    net.layer.add(name="loss", type="EuclideanLoss", bottom=["left", "left"])  # names no top
+    rows = costs(resolve(net)).layers
+    assert rows[1].top_shapes == ((2, 2), (2, 4))
+    assert (rows[2].tops, rows[2].top_shapes) == ((), ())
+
+
 # For programs.
 
 
