@@ -55,7 +55,7 @@ class Storage:
               and values.numel() == self._device.numel()):
             self._hold(values.view(-1))
         else:
-            self.device()[: values.numel()].view(values.shape).copy_(values)
+            self.write(values)
 
     def device(self) -> torch.Tensor:
         """The values where the engine computes."""

@@ -9,9 +9,11 @@ import torch
 
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.node import Node
+from netbuilder.torchcaffe.ops.neuron import ReLU
 from netbuilder.torchcaffe.ops.normalization import BatchNorm
 
 Tensors = Sequence[torch.Tensor]
+_Compute = Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
 
 
 @dataclass
@@ -37,7 +39,7 @@ class _Step:
     per node, and gives the last node's tops. ``done`` are the blobs that no later step reads."""
 
     nodes: list[Node]
-    compute: Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
+    compute: _Compute
     done: Sequence[Blob] = ()
 
     @property
@@ -147,9 +149,26 @@ def _steps(nodes: Sequence[Node]) -> list[_Step]:
         if steps and _scales(steps[-1].nodes[-1], node):
             steps[-1] = _normalized(steps[-1].nodes[-1], node)
         else:
-            steps.append(_Step([node], lambda bottoms, params, op=node.op:
-                               op.forward(bottoms, params[0])))
+            steps.append(_Step([node], _overwriting(node) if steps and _overwrites(
+                steps[-1].nodes[-1], node) else _alone(node)))
     return steps
+
+
+def _alone(node: Node) -> _Compute:
+    return lambda bottoms, params: node.op.forward(bottoms, params[0])
+
+
+def _overwriting(node: Node) -> _Compute:
+    op = node.op
+    assert isinstance(op, ReLU)
+    return lambda bottoms, params: [op.value_(bottoms[0])]
+
+
+def _overwrites(before: Node, node: Node) -> bool:
+    """True if ``node`` is a ReLU in place on a top that ``before`` has no more use for."""
+    return (node.type == "ReLU" and node.bottoms == node.tops == before.tops
+            and before.bottoms != [] and not before.op.keeps_top and not any(before.weights)
+            and node.reach.layer == before.reach.layer == all(node.reach.bottoms))
 
 
 def _scales(norm: Node, scale: Node) -> bool:

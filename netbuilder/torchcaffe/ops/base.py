@@ -32,6 +32,9 @@ class Op:
     # False where Caffe has no backward (NOT_IMPLEMENTED): asking for it is an error.
     differentiable: ClassVar[bool] = True
 
+    # True if the gradient needs the top's values, so that nothing may overwrite them.
+    keeps_top: bool = True
+
     def __init__(self, layer: Layer, rng: Rng) -> None:
         self.layer = layer
         self.rng = rng

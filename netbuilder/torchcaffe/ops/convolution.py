@@ -17,6 +17,8 @@ _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose
 class _Window(Op):
     """What both share: several bottoms, a channel axis that is free, any number of axes."""
 
+    keeps_top = False
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor]:
         weight = params[0] if self.layer.kernel else params[0].unsqueeze(-1)
         return [self.compute(self._flat(bottom), (weight, *params[1:])).reshape(shape)

@@ -16,6 +16,8 @@ _Eltwise = caffe_pb2.EltwiseParameter
 class Eltwise(Op):
     """Product, weighted sum or maximum of equal shapes (eltwise_layer.cpp)."""
 
+    keeps_top = False
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         if self.layer.operation == _Eltwise.PROD:
             return [reduce(torch.mul, bottoms)]

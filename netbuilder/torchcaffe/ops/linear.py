@@ -17,6 +17,8 @@ from netbuilder.torchcaffe.ops.base import Op, Tensors, register
 class InnerProduct(Op):
     """Each image, flattened from an axis on, times a matrix (inner_product_layer.cpp)."""
 
+    keeps_top = False
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         layer = self.layer
         rows = bottoms[0].reshape(-1, layer.num_input)
@@ -31,6 +33,8 @@ class InnerProduct(Op):
 
 class _AlongAxes(Op):
     """What Scale and Bias share: an operand laid along some axes of the first bottom."""
+
+    keeps_top = False
 
     def laid(self, operand: torch.Tensor) -> torch.Tensor:
         """The operand with axes of length 1 so that it broadcasts over the bottom."""

@@ -129,6 +129,11 @@ class ReLU(Neuron):
         slope = self.layer.negative_slope
         return F.leaky_relu(x, slope) if slope else F.relu(x)
 
+    def value_(self, x: torch.Tensor) -> torch.Tensor:
+        """The same, written over ``x`` (a slope below zero would lose the sign it needs)."""
+        slope = self.layer.negative_slope
+        return F.leaky_relu_(x, slope) if slope > 0 else F.relu_(x) if slope == 0 else self.value(x)
+
 
 @register
 class Sigmoid(Neuron):

@@ -19,6 +19,7 @@ class BatchNorm(Op):
     """
 
     always_backward = True
+    keeps_top = False
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [self.normalize(bottoms[0], params)]
