@@ -189,8 +189,8 @@ class NetSpec:
         if not isinstance(value, (Top, Function)):
             raise TypeError(f"{name}: a NetSpec holds Tops, not {type(value)}")
         if self._pending:
-            self.comments[value.fn.message.name or name if isinstance(value, Top) else name] = (
-                "\n".join(self._pending))
+            layer = getattr(value, "fn", value).message.name or name
+            self.comments[layer] = "\n".join(self._pending)
             self._pending.clear()
         self._changes.append((name, self.tops.get(name)))
         self.tops[name] = value

@@ -247,5 +247,13 @@ def test_a_comment_belongs_to_the_next_layer(n: NetSpec) -> None:
     assert parse(text, caffe_pb2.NetParameter()) == n.to_proto()
 
 
+def test_a_comment_goes_by_the_layers_own_name(n: NetSpec) -> None:
+    n.comment("Nobody wants it.")
+    n.quiet = L.Silence(n.label, ntop=0, name="silence")
+    n.comment("Positive only.")
+    n.relu = L.ReLU(n.conv, in_place=True, name="positive")
+    assert n.comments == {"silence": "Nobody wants it.", "positive": "Positive only."}
+
+
 def test_the_module_stands_in_for_caffe() -> None:
     assert (spec.layers, spec.params) == (L, P)
