@@ -202,6 +202,24 @@ def decorate(random: Random, added: Any) -> None:
             spec.name = random.choice(("", "w", "v"))
 
 
+WRITTEN = (  # what chance does not meet
+    'input: "a" input_dim: [1, 2, 3, 4] input: "b" input_dim: [5, 6, 7, 8]',
+    'input: "a" input_shape { dim: 3 } ' + layer("relu", "ReLU", "a", "a"),
+    'state { stage: "a" }' + INPUT + layer("relu", "ReLU", rest='include { stage: "a" }'),
+    'state { level: 3 }' + INPUT + layer("relu", "ReLU", rest="include { min_level: 1 }"),
+    INPUT + layer("bn", "BatchNorm", rest="param { } param { } param { }"),
+    INPUT + layer("bn", "BatchNorm", rest="param { } param { }"),
+    INPUT + shared("one", "lr_mult: 1") + shared("two") + shared("three", "lr_mult: 1"),
+    INPUT + shared("one", "lr_mult: 1") + shared("two") + shared("three", "lr_mult: 0"),
+    INPUT + shared("one") + shared("two", num_output=5),
+    INPUT + conv("c", rest="propagate_down: true"),
+    INPUT + conv("c", rest="propagate_down: true propagate_down: false"),
+    INPUT + conv("c", rest="include { phase: TRAIN } exclude { phase: TEST }"),
+    INPUT + layer("loss", "EuclideanLoss").replace('top: "loss"', 'bottom: "data"'),
+    INPUT + layer("p", "Pooling", top="p", rest="pooling_param { kernel_size: 2 }"),
+)
+
+
 def ours(net: Any, *state: Any) -> dict:
     try:
         resolved = resolve(net, *state)
@@ -220,7 +238,8 @@ def without_splits(answer: dict) -> dict:
     A top that has a loss_weight and is taken as well is an output under its split's name.
     """
     return {
-        "blobs": {name: shape for name, shape in answer["blobs"].items() if "_split_" not in name},
+        "blobs": {name: shape for name, shape in answer["blobs"].items()
+                  if "_split_" not in name and name != "(automatic)"},
         "layers": [name for name in answer["layers"] if not name.endswith("_split")],
         "outputs": sorted(re.sub(r"_(in|layer\d)_\d_split_\d$", "", name)
                           for name in answer["outputs"]),
@@ -232,6 +251,7 @@ def test_real_caffe_wires_alike(run_caffe: Callable[..., Any], tmp_path: Path) -
     random = Random(4)
     nets = [(random_net(random), random.choice((TRAIN, TEST)), random.randint(0, 2),
              random.choice(([], ["a"], ["b"], ["a", "b"]))) for _ in range(200)]
+    nets += [(parse(text, caffe_pb2.NetParameter()), TRAIN, 0, []) for text in WRITTEN]
     path = tmp_path / "nets.json"
     path.write_text(json.dumps([[dumps(net), *state] for net, *state in nets]))
     judge = Path(__file__).with_name("caffe_judge.py")
