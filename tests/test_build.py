@@ -243,6 +243,8 @@ def test_settings_replace_the_recipes_lines() -> None:
     assert (param.max_iter, list(param.stepvalue), param.lr_policy) == (9, [3, 6, 8], "fixed")
     assert (param.random_seed, param.type) == (1, "Nesterov")
     assert text.count("stepvalue:") == 3
+    assert "test_iter: 100  # batches of 100: all of the test set\n" in text
+    assert "all of" not in files(settings={"test_iter": ["1"]})["solver.prototxt"]
     assert text.index("stepvalue: 8") < text.index("max_iter: 9") < text.index("random_seed: 1")
 
 
