@@ -10,9 +10,9 @@ from netbuilder.layer import show
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = ("learned_params", "stored_values", "macs")  # those of COUNTS that each layer shows
+COLUMNS = {"learned_params": "learned", "stored_values": "stored", "macs": "MACs"}
 CONVENTIONS = {
-    "true counts": COLUMNS,
+    "true counts": tuple(COLUMNS),
     "pynetbuilder's convention": ("documented_params", "documented_flops"),
 }
 
@@ -41,8 +41,8 @@ def _layers(costs: Costs) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("layer", "type", "top shapes"):
         table.add_column(heading, overflow="fold")
-    for name in COLUMNS:
-        table.add_column(COUNTS[name], justify="right", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in costs.layers:
         table.add_row(*_cells(row))
     return table
