@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from netbuilder.errors import ShapeError, did_you_mean
+from netbuilder.errors import ShapeError
 from netbuilder.layer import show
 from netbuilder.proto import caffe_pb2
 
@@ -16,15 +16,12 @@ _Filler = caffe_pb2.FillerParameter
 
 
 def fill(tensor: torch.Tensor, filler: Any, generator: torch.Generator, where: str) -> None:
-    """Fills a contiguous CPU tensor as a FillerParameter says.
+    """Fills a contiguous CPU tensor as a FillerParameter of a known type says.
 
-    ``where`` names the layer in errors: ShapeError for an unknown type or impossible values.
+    ``where`` names the layer in a ShapeError for values that the filler cannot work with.
     """
-    kind = FILLERS.get(filler.type)
+    kind = FILLERS[filler.type]
     try:
-        if kind is None:
-            raise ValueError(f'no filler is called "{filler.type}"'
-                             f"{did_you_mean(filler.type, FILLERS)} Fillers: {', '.join(FILLERS)}")
         if filler.sparse != -1 and kind is not gaussian:
             raise ValueError("sparse is for the gaussian filler only")
         if tensor.numel():

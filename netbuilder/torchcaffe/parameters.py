@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -12,8 +12,6 @@ from netbuilder.layer import Layer
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.fillers import fill
 from netbuilder.torchcaffe.ops.base import Op
-
-_MULTIPLIERS = ("lr_mult", "decay_mult")
 
 
 @dataclass(eq=False)
@@ -29,7 +27,6 @@ class Param:
     name: str = ""
     lr_mult: float = 1.0
     decay_mult: float = 1.0
-    told: set[str] = field(default_factory=set)  # which of the two a file gave
 
 
 def make_blobs(op: Op, device: torch.device) -> list[Blob]:
@@ -56,27 +53,22 @@ def share(graph: Graph, blobs: Sequence[list[Blob]]) -> list[Param]:
         param = params[position[id(owner.layer)], owner.index]
         blob.share_data(param.blob)
         blob.share_diff(param.blob)
-        _join(param, layer, place[1])
+        _take_rates(param, layer, place[1])
     return list(params.values())
 
 
 def _param(layer: Layer, index: int, blob: Blob) -> Param:
-    param = Param(blob, layer.name, index, lr_mult=1.0 if layer.learns(index) else 0.0)
+    param = Param(blob, layer.name, index)
     if index < len(layer.message.param):
-        spec = layer.message.param[index]
-        param.name, param.decay_mult = spec.name, spec.decay_mult
-        param.lr_mult = spec.lr_mult if layer.learns(index) else 0.0
-        param.told = {multiplier for multiplier in _MULTIPLIERS if spec.HasField(multiplier)}
+        param.name = layer.message.param[index].name
+        _take_rates(param, layer, index)
+    if not layer.learns(index):
+        param.lr_mult = 0.0
     return param
 
 
-def _join(param: Param, layer: Layer, index: int) -> None:
-    """What a sharer says of the learning rate must agree with what was said before it."""
+def _take_rates(param: Param, layer: Layer, index: int) -> None:
+    """What a layer's file says of a parameter's rates; graph.resolve saw that sharers agree."""
     spec = layer.message.param[index]
-    for multiplier in filter(spec.HasField, _MULTIPLIERS):
-        value, before = getattr(spec, multiplier), getattr(param, multiplier)
-        if multiplier in param.told and value != before:
-            layer.fail(f'shared param "{spec.name}" has {multiplier} {value:g} here and '
-                       f'{before:g} in layer "{param.layer}"')
-        param.told.add(multiplier)
-        setattr(param, multiplier, value)
+    for rate in filter(spec.HasField, ("lr_mult", "decay_mult")):
+        setattr(param, rate, getattr(spec, rate))

@@ -20,11 +20,7 @@ class Reach:
 
 def loss_weights(layer: Layer) -> list[float]:
     """The weight of each top in the loss: as given, or 1 for the one top of a loss layer."""
-    given = list(layer.message.loss_weight) or ([1.0] if layer.auto_top else [])
-    if given and len(given) != layer.top_count:
-        layer.fail(f"loss_weight must be left out or given once per top ({layer.top_count}), "
-                   f"not {len(given)} times")
-    return given or [0.0] * layer.top_count
+    return list(layer.message.loss_weight) or [float(layer.auto_top)] * layer.top_count
 
 
 def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> list[Reach]:
@@ -46,9 +42,6 @@ def _from_parameters(layers: Sequence[Layer]) -> list[Reach]:
     needing: set[str] = set()
     for layer in layers:
         given = layer.message.propagate_down
-        if given and len(given) != len(layer.bottoms):
-            layer.fail(f"propagate_down must be left out or given once per bottom "
-                       f"({len(layer.bottoms)}), not {len(given)} times")
         # Caffe looks at the file's lr_mult here, so BatchNorm's own zeros do not count.
         specs = layer.message.param
         params = [index >= len(specs) or specs[index].lr_mult != 0
