@@ -6,6 +6,7 @@ cannot be written, at the first snapshot). Everything that can be said beforehan
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,8 @@ from typing import Any
 
 from netbuilder import passes
 from netbuilder.errors import DataError, SolverError
-from netbuilder.proto import caffe_pb2, io, text
+from netbuilder.proto import caffe_pb2, text
+from netbuilder.solver.nets import net_to_train, nets_to_test, read_solver
 from netbuilder.solver.policies import check_solver, learning_rate
 
 NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks at the start
@@ -79,17 +81,29 @@ def load(
     if weights and snapshot:
         raise SolverError("give a snapshot to resume from or weights to start from, not both")
     path = Path(solver)
-    param = io.read_text(path, caffe_pb2.SolverParameter)
+    with _naming(path):
+        param = read_solver(path)
+        check_solver(param)
+        _check_snapshots(param)
+        nets = _check_nets(param, path)
     weights = [] if snapshot else _split(weights or param.weights)
-    _check_fields(param, path)
-    _place_snapshots(param, path)
     for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
         if file and not Path(file).is_file():
             raise DataError(f"{kind}: there is no file {file}")
-    net = _check_nets(param, path)
+    for net in nets:
+        _check_sources(net)
     if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
         gpu = param.device_id
-    return Job(param, net, gpu, tuple(weights), snapshot)
+    return Job(param, nets[0], gpu, tuple(weights), snapshot)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Says in which file a solver's mistake is."""
+    try:
+        yield
+    except SolverError as error:
+        raise SolverError(f"{path}: {error}") from error
 
 
 def _split(weights: Iterable[str]) -> list[str]:
@@ -97,52 +111,27 @@ def _split(weights: Iterable[str]) -> list[str]:
     return [name.strip() for value in weights for name in value.split(",") if name.strip()]
 
 
-def _check_fields(param: Any, path: Path) -> None:
-    try:
-        check_solver(param)
-    except SolverError as error:
-        raise SolverError(f"{path}: {error}") from None
-    if not param.HasField("max_iter"):
-        raise SolverError(f"{path}: max_iter is not set: it would end before it began")
-
-
-def _place_snapshots(param: Any, path: Path) -> None:
-    """Fills in snapshot_prefix (UpgradeSnapshotPrefixProperty) and tries to write there."""
-    if not param.snapshot_prefix:
-        param.snapshot_prefix = str(path.with_suffix(""))
-    elif os.path.isdir(param.snapshot_prefix):
-        param.snapshot_prefix = os.path.join(param.snapshot_prefix, path.stem)
+def _check_snapshots(param: Any) -> None:
+    """Tries to write where they will go: real Caffe says so at the first one, hours later."""
+    folder = os.path.dirname(param.snapshot_prefix) or "."
     if param.snapshot or param.snapshot_after_train:
-        folder = os.path.dirname(param.snapshot_prefix) or "."
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            raise SolverError(
-                f"{path}: cannot write snapshots to {param.snapshot_prefix}_iter_*: "
-                f"{error.strerror} (folder {folder})"
-            ) from error
+            raise SolverError(f"cannot write snapshots to {param.snapshot_prefix}_iter_*: "
+                              f"{error.strerror} (folder {folder})") from error
 
 
-def _check_nets(param: Any, path: Path) -> Any:
-    """Finds and reads every net, checks its data sources; the train net's message."""
-    given = [name for name in ("net", "net_param", "train_net", "train_net_param")
-             if param.HasField(name)]
-    if len(given) != 1:
-        raise SolverError(
-            f"{path}: give one of net, net_param, train_net, train_net_param; "
-            f"here {' and '.join(given) or 'none of them'}"
-        )
+def _check_nets(param: Any, path: Path) -> list[Any]:
+    """The train net and the test nets, where they were found; ``param`` then names those places."""
+    if not param.HasField("max_iter"):
+        raise SolverError("max_iter is not set: training would end before it began")
     for name in ("net", "train_net"):
         if param.HasField(name):
             setattr(param, name, _find(getattr(param, name), name, path))
     for index, file in enumerate(param.test_net):
         param.test_net[index] = _find(file, "test_net", path)
-    train = _message(getattr(param, given[0]))
-    _check_sources(train, caffe_pb2.TRAIN, param.train_state)
-    for index, net in enumerate(_test_nets(param, train, path)):
-        state = param.test_state[index] if param.test_state else caffe_pb2.NetState()
-        _check_sources(net, caffe_pb2.TEST, state)
-    return train
+    return [net_to_train(param), *nets_to_test(param)]
 
 
 def _find(file: str, field: str, solver: Path) -> str:
@@ -152,36 +141,12 @@ def _find(file: str, field: str, solver: Path) -> str:
         if place.is_file():
             return str(place)
     looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
-    raise SolverError(f'{solver}: {field} "{file}" is not there; looked for {looked}')
+    raise SolverError(f'{field} "{file}" is not there; looked for {looked}')
 
 
-def _message(net: Any) -> Any:
-    return io.read_text(Path(net), caffe_pb2.NetParameter) if isinstance(net, str) else net
-
-
-def _test_nets(param: Any, train: Any, path: Path) -> Iterator[Any]:
-    """The test nets in Caffe's order: those given, then one of ``net`` per further test_iter."""
-    own = [*param.test_net_param, *param.test_net]
-    generic = param.HasField("net") or param.HasField("net_param")
-    count = len(param.test_iter)
-    if count < len(own) or (count > len(own) and not generic):
-        raise SolverError(f"{path}: {count} test_iter for {len(own)} test nets; give one each")
-    if param.test_state and len(param.test_state) != count:
-        raise SolverError(f"{path}: {len(param.test_state)} test_state for {count} test nets")
-    if count and param.test_interval <= 0:
-        raise SolverError(f"{path}: test_iter is set, so test_interval must be above 0")
-    for net in own:
-        yield _message(net)
-    for _ in range(count - len(own)):
-        yield train
-
-
-def _check_sources(net: Any, phase: int, state: Any) -> None:
+def _check_sources(net: Any) -> None:
     """Raises DataError for a data source or mean file that is not there."""
-    merged = caffe_pb2.NetState(phase=phase)
-    merged.MergeFrom(net.state)
-    merged.MergeFrom(state)
-    kept = passes.for_phase(net, merged.phase, merged.level, merged.stage)
+    kept = passes.for_phase(net, net.state.phase, net.state.level, net.state.stage)
     for layer in kept.layer:
         field = SOURCES.get(layer.type)
         files = [(f"{field}.source", getattr(layer, field).source)] if field else []

@@ -21,7 +21,7 @@ def here(tmp_path, monkeypatch) -> Path:
 
 MISTAKES = [
     ({"net": '"absent.prototxt"'}, SolverError, 'net "absent.prototxt" is not there; looked for /'),
-    ({"net": None}, SolverError, "give one of net, net_param, train_net.*none of them"),
+    ({"net": None}, SolverError, "solver.prototxt: .* names its net by one of net, .*none of them"),
     ({"train_net": '"net.prototxt"'}, SolverError, "here net and train_net"),
     ({"test_net": '"absent.prototxt"'}, SolverError, 'test_net "absent.prototxt" is not there'),
     ({"test_iter": None, "test_net": '"net.prototxt"'}, SolverError, "0 test_iter for 1 test nets"),
