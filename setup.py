@@ -23,7 +23,7 @@ setup(
         "netbuilder.proto": ["caffe.proto", "caffe.desc"],
         "netbuilder.templates": ["*/*.j2"],
     },
-    install_requires=["protobuf>=4.25", "click>=8.1", "jinja2>=3.1", "rich>=13"],
+    install_requires=["protobuf>=4.25", "click>=8.2", "jinja2>=3.1", "rich>=13"],
     extras_require={"train": TRAIN, "demo": DEMO, "dev": DEV},
     entry_points={"console_scripts": ["netbuilder=netbuilder.cli:cli"]},
     classifiers=[

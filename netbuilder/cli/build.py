@@ -105,14 +105,8 @@ class NetworkCommand(FriendlyMixin, click.Command):
     """The command that builds one network.
 
     Underscores and dashes are the same in options; one that may be repeated also takes several
-    values at once: ``-b 3 4 6 3``. A wrong option is one line, not a page of usage.
+    values at once: ``-b 3 4 6 3``.
     """
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise BuildError(error.format_message()) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_TYPED] = shlex.join([*ctx.command_path.split(), *args])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 
@@ -19,14 +21,30 @@ COMMANDS = {
 
 
 class FriendlyMixin:
-    """Ends a NetbuilderError as one line: exit code 2 for bad input, 1 for a failed engine."""
+    """Ends a mistake as one line: exit code 2 for bad input, 1 for a failed engine."""
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().main(*args, **kwargs)
-        except NetbuilderError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(1 if isinstance(error, EngineError) else 2)
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        run = partial(super().main, *args, standalone_mode=False, **kwargs)
+        return _standalone(run) if standalone_mode else run()
+
+
+def _standalone(run: Callable[[], Any]) -> NoReturn:
+    try:
+        result = run()
+    except NetbuilderError as error:
+        _end(f"error: {error}", 1 if isinstance(error, EngineError) else 2)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _end(error.format_message(), error.exit_code)
+    except click.ClickException as error:
+        _end(f"error: {error.format_message()}", error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _end("stopped", 130)  # as a shell reports SIGINT
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(code)
 
 
 class FriendlyCommand(FriendlyMixin, click.Command):
