@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from netbuilder import errors
 from netbuilder.errors import EngineError
 from netbuilder.train.engines import Engine
 from netbuilder.train.events import Event, Failed, Finished, Iteration, Started, decode
@@ -88,7 +89,9 @@ class Run:
                 yield event
         code = self.child.wait()
         if isinstance(event, Failed):
-            raise EngineError(f"{event.type}: {event.text} (log: {self.engine_log})")
+            ours = hasattr(errors, event.type)  # then the text says it all
+            words = event.text if ours else f"{event.type}: {event.text}"
+            raise EngineError(f"{words} (log: {self.engine_log})")
         if code or not isinstance(event, Finished):
             death = self.engine.crash(code, self._tail())
             raise type(death)(f"{death} (log: {self.engine_log})")
