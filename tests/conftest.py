@@ -13,6 +13,11 @@ import pytest
 from netbuilder.errors import EngineNotFound
 from netbuilder.train.engines import Engine, find_engine, probe
 
+# Tests run side by side, one process per core, on nets too small to share among threads. Set
+# before anything loads a library that asks; processes that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_caffe() -> Engine:

@@ -8,13 +8,6 @@ import pytest
 import tinynet
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Nets this small compute faster than several threads can agree on who does it."""
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with images_lmdb, resnet.prototxt and plain.prototxt (tinynet.py)."""

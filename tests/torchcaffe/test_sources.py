@@ -150,10 +150,9 @@ def test_dummy_data_without_a_filler_is_zero():
 
 
 def test_a_bad_filler_names_the_layer():
-    dummy = source('type: "DummyData" dummy_data_param { shape { dim: 2 } '
-                   'data_filler { type: "gausian" } }')
     with pytest.raises(ShapeError, match=r'layer "data" \(DummyData\).*did you mean "gaussian"'):
-        dummy.next_batch()
+        source('type: "DummyData" dummy_data_param { shape { dim: 2 } '
+               'data_filler { type: "gausian" } }')
 
 
 def test_an_input_keeps_what_the_caller_wrote():
