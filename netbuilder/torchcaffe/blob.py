@@ -42,7 +42,7 @@ class Storage:
         self._device[: values.numel()].view(values.shape).copy_(values)
 
     def clear(self) -> None:
-        """Makes all values zero, at once or when somebody looks."""
+        """Makes all values zero: at once for an array that somebody holds, else when needed."""
         self.missing, self._cleared = "", True
         if self._seen:
             self.host()
@@ -51,8 +51,7 @@ class Storage:
         """Adds values; onto zeros it may, with ``keep``, take the tensor itself in."""
         if not self._cleared:
             self.device()[: values.numel()].view(values.shape).add_(values)
-        elif (keep and not self._seen and values.is_contiguous()
-              and values.numel() == self._device.numel()):
+        elif keep and values.is_contiguous() and values.numel() == self._device.numel():
             self._hold(values.view(-1))
         else:
             self.write(values)

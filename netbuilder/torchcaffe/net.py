@@ -1,22 +1,7 @@
 """Net: pycaffe's Net on PyTorch (net.cpp, _caffe.cpp, pycaffe.py).
 
-For pycaffe's users
-    blobs, params, layers, layer_dict, inputs, outputs, top_names, bottom_names, forward, backward,
-    reshape, copy_from, save, share_with, clear_param_diffs, set_input_arrays.
-
-For the solver
-    net.learnable        list[Param]: every parameter blob once (a shared one at its owner), in
-                         Caffe's order: .blob (Blob), .lr_mult, .decay_mult, .layer, .index
-    net.train_pass(gait) one pass: next batch, forward, backward. Gradients are *added* to the diffs
-                         of net.learnable; call net.clear_param_diffs() first, and take blob.grad
-                         anew after each pass. Returns the loss, a 0-dim tensor on the net's device
-                         (sum of loss_weight * top).
-    net.test_pass(gait)  the same without backward.
-    net.outputs          names of the blobs that no layer takes, sorted; after either pass their
-                         values are in net.blobs[name].data in both gaits
-    net.loss_weight(name)  for "(* 1 = 0.3 loss)" in Caffe's log
-    net.sources          dict layer name -> Source, of the data layers
-    net.rng              the Rng that fillers, dropout and sources draw from
+A solver works with ``learnable``, ``train_pass``, ``test_pass`` and ``clear_param_diffs``; it takes
+``param.blob.grad`` anew after each pass. All else is pycaffe's.
 """
 
 from __future__ import annotations
@@ -210,7 +195,10 @@ class Net:
     # Running, as a solver does it.
 
     def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
-        """One batch forward and backward; adds to the parameters' diffs. Returns the loss."""
+        """One batch forward and backward; adds to the parameters' diffs.
+
+        Returns the loss, a tensor without axes: the sum of all tops by their loss weights.
+        """
         if gait == Gait.FAST:
             return self._run_fast(backward=True)
         loss = self._forward(0, len(self.layers) - 1)

@@ -127,12 +127,13 @@ IN_PLACE = {"ELU", "Exp", "PReLU", "ReLU", "Sigmoid", "TanH"}
 
 
 def neuron(type_name: str, fields: Callable[[Random], str] = lambda _: "",
-           positive: bool = False) -> Draw:
+           positive: bool = False, values: Callable[..., np.ndarray] | None = None) -> Draw:
     def draw(random: Random) -> tuple[Arrays, str]:
-        values = normal(random, *(size(random, 1, 5) for _ in range(random.choice((1, 2, 4, 5)))))
-        values = np.abs(values) + 0.1 if positive else values
+        axes = random.choice((1, 2, 4, 5))
+        drawn = (values or normal)(random, *(size(random, 1, 5) for _ in range(axes)))
+        drawn = np.abs(drawn) + 0.1 if positive else drawn
         in_place = type_name in IN_PLACE and random.random() < 0.5
-        return layer(type_name, {"x": values}, fields(random), in_place=in_place)
+        return layer(type_name, {"x": drawn}, fields(random), in_place=in_place)
     return draw
 
 
@@ -303,7 +304,7 @@ DRAWS: dict[str, tuple[int, Draw]] = {
     "AbsVal": (2, neuron("AbsVal")),
     "Accuracy": (12, accuracy),
     "BNLL": (2, neuron("BNLL")),
-    "BatchNorm": (24, batch_norm),
+    "BatchNorm": (40, batch_norm),
     "Bias": (10, along_axes("Bias", "bias_param")),
     "Clip": (3, neuron("Clip", lambda _: "clip_param { min: -0.5 max: 1 }")),
     "Concat": (8, concat),
@@ -330,7 +331,8 @@ DRAWS: dict[str, tuple[int, Draw]] = {
     "SoftmaxWithLoss": (20, softmax_loss),
     "Swish": (3, neuron("Swish", lambda r: f"swish_param {{ {some(r, beta=0.5)} }}")),
     "TanH": (2, neuron("TanH")),
-    "Threshold": (3, neuron("Threshold", lambda _: "threshold_param { threshold: 0.2 }")),
+    "Threshold": (3, neuron("Threshold", lambda _: "threshold_param { threshold: 1 }",
+                            values=ties)),
 }
 
 FORWARD_ONLY = {"Accuracy", "Threshold"}

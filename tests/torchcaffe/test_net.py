@@ -270,6 +270,12 @@ def test_a_sharer_may_bring_the_learning_rate():
         (3, 0), (1, 1), (1, 1)]
 
 
+def test_backward_does_not_reach_below_where_it_may_not():
+    net = make(conv("a", "data", 3) + conv("b", "a", 3)
+               + full("fc", "b", 5, "propagate_down: false") + loss("fc"))
+    assert [node.name for node in net.layers if node.reach.layer] == ["fc", "loss"]
+
+
 def test_statistics_are_never_learned(residual):
     rates = {param.lr_mult for param in residual.learnable if param.layer.endswith("_bn")}
     assert rates == {0.0}

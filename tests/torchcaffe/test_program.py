@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from against import far
 from layer_cases import TRAIN, Case
-from whole_nets import cases, head, weights
+from whole_nets import cases, conv, full, head, loss, relu, weights
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.errors import EngineError
@@ -94,6 +94,8 @@ def test_an_array_taken_before_shows_the_new_gradient():
     net.train_pass(FAST)
     assert seen.any()
     assert (seen == net.params["fc"][0].diff).all()
+    net.clear_param_diffs()
+    assert not seen.any()
 
 
 def test_a_gradient_taken_in_as_it_is_still_adds_up():
@@ -142,3 +144,34 @@ def test_channels_last_keeps_the_meaning_of_flat_layers():
     slow = net.forward()["r"].copy()
     net.test_pass(FAST)
     np.testing.assert_allclose(net.blobs["r"].data, slow, atol=1e-5)
+
+
+def agree(body: str) -> None:
+    """Asserts that both gaits give the same weight gradients."""
+    arrays = {"data/data": np.random.default_rng(0).normal(size=(4, 3, 17, 17))}
+    grads = []
+    for gait in (FAST, INSPECTABLE):
+        net = filled(Case("", head() + body + loss("fc"), arrays, TRAIN))
+        net.train_pass(gait)
+        grads.append(weights(net))
+    assert all(far(grads[0][name], grads[1][name]) < 1e-5 for name in grads[1])
+
+
+def test_a_relu_overwrites_no_value_that_a_gradient_needs():
+    agree(conv("c", "data", 3, 'kernel_size: 3 weight_filler { type: "msra" }')
+          + 'layer { name: "t" type: "TanH" bottom: "c" top: "t" } ' + relu("r", "t")
+          + full("fc", "t", 5))
+
+
+@pytest.mark.parametrize("slope", [0, 0.1, -0.1])
+def test_a_relu_with_a_slope_works_in_place(slope):
+    agree(conv("c", "data", 3, 'kernel_size: 3 weight_filler { type: "msra" }')
+          + relu("r", "c").replace("}\n", f"relu_param {{ negative_slope: {slope} }} }}\n")
+          + full("fc", "c", 5))
+
+
+def test_a_scale_along_another_axis_is_not_taken_into_batch_norm():
+    agree(conv("c", "data", 17, 'kernel_size: 1 weight_filler { type: "msra" }')
+          + 'layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" } '
+            'layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { axis: 3 '
+            'filler { type: "uniform" } } } ' + full("fc", "c", 5))

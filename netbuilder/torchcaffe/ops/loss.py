@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import prod
 
 import torch
@@ -11,7 +12,8 @@ from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
 
 _Loss = caffe_pb2.LossParameter
-_LEAST = torch.finfo(torch.float32).tiny  # FLT_MIN, below which Caffe takes no logarithm
+# Caffe takes no logarithm of less than FLT_MIN, so a loss grows no further than this.
+_LIMIT = -math.log(torch.finfo(torch.float32).tiny)
 
 
 class Loss(Op):
@@ -55,9 +57,8 @@ class SoftmaxWithLoss(Loss):
         logs = labels.scores.log_softmax(1)
         loss = -logs.gather(1, labels.index)
         # Caffe's loss stops growing where the probability underflows; its gradient does not.
-        limit = -torch.tensor(_LEAST, device=loss.device).log()
         fixed = loss.detach()
-        loss = torch.where(fixed > limit, limit + (loss - fixed), loss)
+        loss = torch.where(fixed > _LIMIT, _LIMIT + (loss - fixed), loss)
         total = (loss * labels.valid).sum() / self._normalizer(labels)
         return [total, logs.exp().reshape(bottoms[0].shape)][: self.layer.top_count]
 

@@ -37,16 +37,15 @@ class BatchNorm(Op):
 
     def _by_batch(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None,
                   bias: torch.Tensor | None) -> torch.Tensor:
-        now = [torch.zeros_like(s) for s in statistics[:2]]
-        # With momentum 1 torch leaves this batch's mean and unbiased variance in the buffers.
-        # It has no name for the statistics of a single value, where the variance is 0.
-        single = x.numel() == x.shape[1]
-        top = torch.batch_norm(x, scale, bias, now[0], now[1], True, 1.0, self.layer.eps,
+        mean, variance = (torch.zeros_like(total) for total in statistics[:2])
+        # With momentum 1 torch leaves this batch's mean and unbiased variance in the buffers. Of
+        # a single value it knows no unbiased variance; there Caffe takes the plain one, which is 0.
+        top = torch.batch_norm(x, scale, bias, mean, variance, True, 1.0, self.layer.eps,
                                torch.backends.cudnn.enabled)
-        if single:
-            now[1].zero_()
+        if x.numel() == x.shape[1]:
+            variance = torch.zeros_like(variance)
         with torch.no_grad():
-            for total, value in zip(statistics, (*now, 1.0), strict=True):
+            for total, value in zip(statistics, (mean, variance, 1.0), strict=True):
                 total.mul_(self.layer.moving_average_fraction).add_(value)
         return top
 
