@@ -25,7 +25,7 @@ from netbuilder.train.events import Test
 
 BATCH = 32
 TEST_BATCH = 120
-ITERATIONS = 1200
+ITERATIONS = 1000
 QUICK = 60
 
 
@@ -91,12 +91,13 @@ def solver_flags(iterations: int) -> Iterator[str]:
     """Flags of `netbuilder build` that set what is not as in the network's recipe.
 
     Caffe's batch norm tests with averages over about the last thousand iterations
-    (moving_average_fraction 0.999), so most of the run is at a low rate.
+    (moving_average_fraction 0.999), so most of the run is at a low rate. The run ends with a test
+    because its length is a multiple of test_interval.
     """
     settings = [
-        ("max_iter", iterations), ("stepvalue", iterations * 2 // 5),
-        ("stepvalue", iterations * 3 // 4), ("iter_size", 1), ("random_seed", 1),
-        ("display", 20), ("snapshot", iterations), ("test_interval", iterations // 6),
+        ("max_iter", iterations), ("stepvalue", iterations // 5),
+        ("stepvalue", iterations * 3 // 5), ("iter_size", 1), ("random_seed", 1),
+        ("display", 20), ("snapshot", iterations), ("test_interval", iterations // 5),
         ("test_iter", HELD_OUT // TEST_BATCH),
     ]
     for field, value in settings:
