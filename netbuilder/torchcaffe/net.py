@@ -33,9 +33,10 @@ class Gait(str, Enum):
     """How a net runs a pass.
 
     INSPECTABLE leaves every blob and diff as real Caffe does. FAST computes the same numbers as one
-    program and leaves only outputs, parameters and parameter diffs. A solver that steps n
-    iterations runs the last one INSPECTABLE, and all of them if somebody may look in between
-    (callbacks, debug_info); who only wants speed asks for FAST.
+    program and leaves only outputs, parameters and parameter diffs; reading another blob is an
+    error. ``Net.gait`` chooses: of n iterations of a solver, or n passes of a test, the last one is
+    INSPECTABLE, and all of them if somebody may look in between (callbacks); under
+    ``set_mode_fast`` none is.
     """
 
     INSPECTABLE = "inspectable"
@@ -193,6 +194,10 @@ class Net:
         return self.layers.index(self.layer_dict[self._known(layer)])
 
     # Running, as a solver does it.
+
+    def gait(self, seen: bool) -> Gait:
+        """How to run a pass that somebody may look at afterwards, or not."""
+        return Gait.INSPECTABLE if seen and not self.fast else Gait.FAST
 
     def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward and backward; adds to the parameters' diffs.

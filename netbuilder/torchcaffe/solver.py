@@ -19,7 +19,7 @@ from netbuilder.solver.nets import net_to_train, nets_to_test, read_solver
 from netbuilder.solver.policies import check_counts, check_solver, learning_rate
 from netbuilder.torchcaffe import mode, snapshot
 from netbuilder.torchcaffe.glog import log
-from netbuilder.torchcaffe.net import Gait, Net
+from netbuilder.torchcaffe.net import Net
 from netbuilder.torchcaffe.rng import Rng
 
 
@@ -127,8 +127,7 @@ class Solver:
             self._test_all()
         for on_start, _ in self._callbacks:
             on_start()
-        seen = (last or self._callbacks) and not self.net.fast
-        gait = Gait.INSPECTABLE if seen else Gait.FAST
+        gait = self.net.gait(seen=last or bool(self._callbacks))
         losses = [self.net.train_pass(gait) for _ in range(self.param.iter_size)]
         self._losses.append(sum(losses) / self.param.iter_size)
         if self._due("display"):
@@ -169,8 +168,8 @@ class Solver:
         net, passes = self.test_nets[index], self.param.test_iter[index]
         net.share_with(self.net)
         loss, scores = 0.0, 0.0
-        for _ in range(passes):
-            loss += net.test_pass(Gait.FAST)
+        for number in range(1, passes + 1):
+            loss += net.test_pass(net.gait(seen=number == passes))
             scores += _scores(net)
         if not passes:
             return
