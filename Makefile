@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# pip compiles what it copies, but not what it installs in place.
+COMPILE := $(BIN)/python -m compileall -q netbuilder
 
 .PHONY: demo test fast-test lint proto clean
 .DELETE_ON_ERROR:
@@ -38,11 +40,13 @@ $(VENV)/bin/python:
 $(VENV)/.demo: setup.py constraints.txt | $(VENV)/bin/python
 	@echo "Installing netbuilder and its training engine into $(VENV) (a few minutes, once) ..."
 	@$(PIP) -e ".[demo]"
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: setup.py constraints.txt | $(VENV)/bin/python
 	@echo "Installing netbuilder and what the tests need into $(VENV) (a few minutes, once) ..."
 	@$(PIP) -e ".[dev]"
+	@$(COMPILE)
 	@touch $@ $(VENV)/.demo
 
 clean:
