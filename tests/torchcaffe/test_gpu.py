@@ -67,3 +67,10 @@ def test_the_mode_chooses_the_device(monkeypatch):
     caffe.set_mode_gpu()
     message = text.parse(CASES["residual-TRAIN"].net, caffe_pb2.NetParameter())
     assert caffe.Net(message, caffe.TRAIN).blobs["data"].device.type == "cuda"
+
+
+def test_a_seed_starts_the_devices_numbers_anew():
+    rng, device = Rng(3), torch.device("cuda")
+    first = torch.rand(4, device=device, generator=rng.on(device))
+    rng.seed(3)
+    assert torch.equal(torch.rand(4, device=device, generator=rng.on(device)), first)

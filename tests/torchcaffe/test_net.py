@@ -276,6 +276,12 @@ def test_backward_does_not_reach_below_where_it_may_not():
     assert [node.name for node in net.layers if node.reach.layer] == ["fc", "loss"]
 
 
+def test_labels_get_no_gradient_even_if_forced():
+    net = make("force_backward: true " + full("fc", "data", 5) + loss("fc"))
+    assert net.layer_dict["loss"].reach.bottoms == [True, False]
+    assert net.layer_dict["fc"].reach.bottoms == [True]
+
+
 def test_statistics_are_never_learned(residual):
     rates = {param.lr_mult for param in residual.learnable if param.layer.endswith("_bn")}
     assert rates == {0.0}

@@ -43,6 +43,7 @@ def test_both_gaits_agree(name):
     results = []
     for gait in (FAST, INSPECTABLE):
         net = filled(CASES[name])
+        net.clear_param_diffs()
         losses = [float(net.train_pass(gait)) for _ in range(2)]  # diffs and statistics add up
         results.append({**kept(net), "losses": np.array(losses)})
     fast, slow = results
@@ -152,9 +153,21 @@ def agree(body: str) -> None:
     grads = []
     for gait in (FAST, INSPECTABLE):
         net = filled(Case("", head() + body + loss("fc"), arrays, TRAIN))
-        net.train_pass(gait)
+        net.params["fc"][0].data[...] = np.random.default_rng(1).normal(
+            size=net.params["fc"][0].shape) / 30
+        for clear in (True, True, False):  # the first gradient finds no memory to take over
+            if clear:
+                net.clear_param_diffs()
+            net.train_pass(gait)
         grads.append(weights(net))
     assert all(far(grads[0][name], grads[1][name]) < 1e-5 for name in grads[1])
+
+
+def test_a_gradient_of_two_owners_is_added_up_for_each():
+    bias = ('layer {{ name: "{0}" type: "Bias" bottom: "data" top: "{0}" bias_param {{ axis: 0 '
+            "num_axes: -1 }} }} ")
+    agree(bias.format("a") + bias.format("b") + 'layer { name: "sum" type: "Eltwise" '
+          'bottom: "a" bottom: "b" top: "sum" } ' + full("fc", "sum", 5))
 
 
 def test_a_relu_overwrites_no_value_that_a_gradient_needs():
@@ -171,7 +184,7 @@ def test_a_relu_with_a_slope_works_in_place(slope):
 
 
 def test_a_scale_along_another_axis_is_not_taken_into_batch_norm():
-    agree(conv("c", "data", 17, 'kernel_size: 1 weight_filler { type: "msra" }')
+    agree(conv("c", "data", 17, 'kernel_size: 1 bias_term: false weight_filler { type: "msra" }')
           + 'layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" } '
             'layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { axis: 3 '
             'filler { type: "uniform" } } } ' + full("fc", "c", 5))
