@@ -29,7 +29,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     """
     net = io.read_binary(path, caffe_pb2.NetParameter)
     layers = [*net.layer, *(old.layer if old.HasField("layer") else old for old in net.layers)]
-    return {layer.name: [_array(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
+    return {layer.name: [array_of(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
             for layer in layers}
 
 
@@ -99,7 +99,7 @@ class SolverState:
 def read_state(path: str | os.PathLike[str]) -> SolverState:
     """The content of a .solverstate; raises ParseError or DataError."""
     state = io.read_binary(path, caffe_pb2.SolverState)
-    history = [_array(blob, f"{path}: history") for blob in state.history]
+    history = [array_of(blob, f"{path}: history") for blob in state.history]
     return SolverState(state.iter, state.learned_net, history, state.current_step)
 
 
@@ -111,7 +111,7 @@ def write_state(path: str | os.PathLike[str], state: SolverState) -> None:
     ))
 
 
-def _array(blob: Any, where: str) -> np.ndarray:
+def array_of(blob: Any, where: str) -> np.ndarray:
     """The values of a BlobProto as a float32 array of its own."""
     import numpy as np
 

@@ -12,6 +12,7 @@ from netbuilder.layer import Layer
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.fillers import fill
 from netbuilder.torchcaffe.ops.base import Op
+from netbuilder.weights import array_of, fitting
 
 
 @dataclass(eq=False)
@@ -33,11 +34,25 @@ def make_blobs(op: Op, device: torch.device) -> list[Blob]:
     """The parameter blobs of a layer: those stored in its message, or as its fillers say."""
     layer = op.layer
     blobs = [Blob(spec.shape, device) for spec in layer.blobs]
-    for spec, blob, filler in zip(layer.blobs, blobs, op.fillers(), strict=True):
-        first = torch.empty(spec.shape)
-        fill(first, filler, op.rng.cpu, f'layer "{layer.name}" ({layer.type}), {spec.name}')
+    values = _stored(layer) if layer.message.blobs else _filled(op)
+    for blob, first in zip(blobs, values, strict=True):
         blob.put(first)
     return blobs
+
+
+def _stored(layer: Layer) -> list[torch.Tensor]:
+    where = f'layer "{layer.name}" ({layer.type})'
+    arrays = [array_of(blob, where) for blob in layer.message.blobs]
+    return [torch.from_numpy(array)
+            for array in fitting(layer.name, arrays, [spec.shape for spec in layer.blobs])]
+
+
+def _filled(op: Op) -> list[torch.Tensor]:
+    layer, tensors = op.layer, []
+    for spec, filler in zip(layer.blobs, op.fillers(), strict=True):
+        tensors.append(torch.empty(spec.shape))
+        fill(tensors[-1], filler, op.rng.cpu, f'layer "{layer.name}" ({layer.type}), {spec.name}')
+    return tensors
 
 
 def share(graph: Graph, blobs: Sequence[list[Blob]]) -> list[Param]:

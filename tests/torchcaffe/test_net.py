@@ -12,7 +12,7 @@ from whole_nets import cases, conv, full, head, loss
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.errors import DataError, EngineError, GraphError, ShapeError, UnknownLayerError
-from netbuilder.proto import caffe_pb2, text
+from netbuilder.proto import caffe_pb2, io, text
 from netbuilder.torchcaffe.ops import base
 from netbuilder.torchcaffe.ops.data import FromSource
 from netbuilder.torchcaffe.rng import Rng
@@ -238,6 +238,20 @@ def test_weights_travel_by_file(residual, tmp_path):
                           weights=str(tmp_path / "w.caffemodel"))):
         assert net.phase == TEST
         np.testing.assert_array_equal(net.params["fc"][0].data, residual.params["fc"][0].data)
+
+
+def test_a_net_may_bring_its_weights_along(residual, tmp_path):
+    residual.save(tmp_path / "w.caffemodel")
+    whole = io.read_binary(tmp_path / "w.caffemodel", caffe_pb2.NetParameter)
+    message = text.parse(CASES["residual-TRAIN"].net, caffe_pb2.NetParameter())
+    stored = {layer.name: layer.blobs for layer in whole.layer}
+    for layer in message.layer:
+        layer.blobs.extend(stored[layer.name])
+    np.testing.assert_array_equal(caffe.Net(message, TRAIN).params["b1"][0].data,
+                                  residual.params["b1"][0].data)
+    next(layer for layer in message.layer if layer.name == "fc").blobs.pop()
+    with pytest.raises(ShapeError, match="Incompatible number of blobs for layer fc"):
+        caffe.Net(message, TRAIN)
 
 
 def test_weights_that_do_not_fit_are_refused_by_name(tmp_path):
