@@ -1,9 +1,15 @@
-"""A folder of files, written whole or not at all."""
+"""A folder of files, written whole or not at all, over nothing that anybody edited.
+
+Each file carries a mark with a checksum of the rest of it: ``Made with netbuilder [3f2a9c1b]``.
+A file whose checksum no longer fits was edited, and is its editor's from then on.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import zlib
 from collections.abc import Mapping
 
 from netbuilder.errors import BuildError
@@ -14,8 +20,9 @@ _MARKED = 4096  # characters at the start of a file in which its mark must stand
 def write_folder(folder: str, files: Mapping[str, str], mark: str) -> None:
     """Writes texts into files of these names; scripts (.sh) can be executed.
 
-    A file that is there already is replaced if ``mark`` stands at its beginning. Raises BuildError,
-    with nothing changed, if it does not, and for a folder that cannot be written.
+    Behind the first ``mark`` of each text comes the checksum. A file that is there already is
+    replaced only if it still is as this function wrote it. Raises BuildError, with nothing
+    changed, if it is not, and for a folder that cannot be written.
     """
     for name in files:
         _check(os.path.join(folder, name), mark)
@@ -24,7 +31,7 @@ def write_folder(folder: str, files: Mapping[str, str], mark: str) -> None:
         os.makedirs(folder, exist_ok=True)
         os.mkdir(staging)
         try:
-            _fill(staging, files)
+            _fill(staging, {name: _signed(text, mark) for name, text in files.items()})
             for name in files:
                 os.replace(os.path.join(staging, name), os.path.join(folder, name))
         finally:
@@ -44,15 +51,23 @@ def _fill(folder: str, files: Mapping[str, str]) -> None:
             os.chmod(path, os.stat(path).st_mode | 0o111)
 
 
+def _signed(text: str, mark: str) -> str:
+    return text.replace(mark, f"{mark} [{zlib.crc32(text.encode()):08x}]", 1)
+
+
 def _check(path: str, mark: str) -> None:
     """Raises BuildError if something stands at ``path`` that is not ours to replace."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            ours = mark in file.read(_MARKED)
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            text = file.read()
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise BuildError(f"cannot replace {path}: {error.strerror}") from None
-    if not ours:
+    found = re.search(re.escape(mark) + r" \[[0-9a-f]{8}\]", text[:_MARKED])
+    if not found:
         raise BuildError(f"{path} is there and was not made with netbuilder; choose another folder "
                          f"or move that file away")
+    if _signed(text.replace(found[0], mark, 1), mark) != text:
+        raise BuildError(f"{path} was edited since netbuilder made it, and would be lost; choose "
+                         f"another folder or move that file away")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Callable, Mapping
@@ -318,7 +319,7 @@ def test_the_card_has_the_figures_and_the_facts() -> None:
 def test_everything_lies_in_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "deeper"
     built = build(Order(CIFAR, {"n": 1}), str(folder))
-    assert {path.name: path.read_text() for path in folder.iterdir()} == built.files
+    assert {path.name: unsigned(path) for path in folder.iterdir()} == built.files
     mode = (folder / "train.sh").stat().st_mode
     assert mode & stat.S_IXUSR
     umask = os.umask(0)
@@ -326,10 +327,26 @@ def test_everything_lies_in_the_folder(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "train.prototxt").stat().st_mode) == 0o666 & ~umask
 
 
+def unsigned(path: Path) -> str:
+    """A file's text without the checksum behind its mark."""
+    return re.sub(rf"({MADE}) \[[0-9a-f]{{8}}\]", r"\1", path.read_text(), count=1)
+
+
 def test_our_own_files_are_replaced(tmp_path: Path) -> None:
     build(Order(CIFAR, {"n": 1}), str(tmp_path))
     built = build(Order(CIFAR, {"n": 2}), str(tmp_path))
-    assert (tmp_path / "train.prototxt").read_text() == built.files["train.prototxt"]
+    assert unsigned(tmp_path / "train.prototxt") == built.files["train.prototxt"]
+
+
+@pytest.mark.parametrize("name", ["train.prototxt", "solver.prototxt", "train.sh", "README.md"])
+def test_an_edited_file_is_never_replaced(tmp_path: Path, name: str) -> None:
+    build(Order(CIFAR, {"n": 1}), str(tmp_path))
+    edited = (tmp_path / name).read_text() + "# mine\n"
+    (tmp_path / name).write_text(edited)
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    with pytest.raises(BuildError, match=rf"{name} was edited since netbuilder made it"):
+        build(Order(CIFAR, {"n": 2}), str(tmp_path))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 def test_other_files_are_never_replaced(tmp_path: Path) -> None:
@@ -396,7 +413,7 @@ def test_bad_options_leave_no_folder(tmp_path: Path) -> None:
 
 def test_write_folder_takes_any_texts(tmp_path: Path) -> None:
     write_folder(str(tmp_path), {"a.txt": "mark ü"}, "mark")
-    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "mark ü"
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "mark [c1ddd0c3] ü"
 
 
 # Real Caffe.
