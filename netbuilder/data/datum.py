@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netbuilder.data.image import decode, decoded_shape
 from netbuilder.errors import DataError
+from netbuilder.layer import show
 from netbuilder.proto import caffe_pb2
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def datum_to_array(datum: Any, color: bool | None = None) -> np.ndarray:
         datum.float_data, np.float32)
     shape = datum.channels, datum.height, datum.width
     if values.size != shape[0] * shape[1] * shape[2]:
-        raise DataError(f"a Datum says {_times(shape)} but holds {values.size} values")
+        raise DataError(f"a Datum says {show(shape)} but holds {values.size} values")
     return values.reshape(shape)
 
 
@@ -59,7 +60,3 @@ def datum_shape(datum: Any) -> tuple[int, int, int]:
     if datum.encoded:
         return decoded_shape(datum.data, where="an encoded Datum")
     return datum.channels, datum.height, datum.width
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from math import prod
 from typing import TYPE_CHECKING
 
 from netbuilder.data.datum import datum_to_array
 from netbuilder.data.db import Cursor
 from netbuilder.errors import DataError
+from netbuilder.layer import show
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.io import read_binary, write_binary
+from netbuilder.weights import array_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,14 +48,10 @@ def write_mean(path: str | os.PathLike, mean: np.ndarray) -> None:
 
 def read_mean(path: str | os.PathLike) -> np.ndarray:
     """A mean image, float32 (channels, height, width). Raises DataError if it is none."""
-    import numpy as np
-
     if not os.path.exists(path):
         raise DataError(f"the mean file {os.path.abspath(path)} is not there; compute it from the "
                         "training images, or use mean_value")
-    blob = read_binary(path, caffe_pb2.BlobProto)
-    shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-    values = np.array(blob.data or blob.double_data, np.float32)
-    if len(shape) < 3 or values.size != np.prod(shape[-3:]):
-        raise DataError(f"{path} is no mean image: the shape {shape} with {values.size} values")
-    return values.reshape(shape[-3:])
+    mean = array_of(read_binary(path, caffe_pb2.BlobProto), os.fspath(path))
+    if mean.ndim < 3 or mean.size != prod(mean.shape[-3:]):
+        raise DataError(f"{path} is no mean image: its shape is {show(mean.shape)}")
+    return mean.reshape(mean.shape[-3:])

@@ -14,6 +14,7 @@ import numpy as np
 from netbuilder.data.datum import datum_to_array
 from netbuilder.data.mean import read_mean
 from netbuilder.errors import DataError
+from netbuilder.layer import show
 from netbuilder.proto import caffe_pb2
 
 Shape = tuple[int, int, int]
@@ -25,7 +26,7 @@ def transformed_shape(param: Any, shape: Shape) -> Shape:
     channels, height, width = shape
     crop = param.crop_size
     if channels < 1 or height < crop or width < crop:
-        raise DataError(f"crop_size {crop} does not fit into an image of {_times(shape)} "
+        raise DataError(f"crop_size {crop} does not fit into an image of {show(shape)} "
                         "(channels x height x width)")
     return (channels, crop, crop) if crop else shape
 
@@ -78,7 +79,7 @@ class Transformer:
     def _check(self, shapes: set[Shape]) -> None:
         results = {transformed_shape(self.param, shape) for shape in shapes}
         if len(results) != 1:
-            sizes = ", ".join(map(_times, sorted(shapes)))
+            sizes = ", ".join(map(show, sorted(shapes)))
             raise DataError(f"a batch of images of different sizes: {sizes}; give crop_size in "
                             "transform_param, or write them all in one size")
         for shape in shapes:
@@ -86,8 +87,8 @@ class Transformer:
 
     def _check_mean(self, shape: Shape) -> None:
         if self._mean is not None and self._mean.shape != shape:
-            raise DataError(f"mean_file {self.param.mean_file} is {_times(self._mean.shape)} but "
-                            f"the images are {_times(shape)} (channels x height x width)")
+            raise DataError(f"mean_file {self.param.mean_file} is {show(self._mean.shape)} but "
+                            f"the images are {show(shape)} (channels x height x width)")
         values = len(self.param.mean_value)
         if values > 1 and values != shape[0]:
             raise DataError(f"{values} mean_value for images of {shape[0]} channels; give one, or "
@@ -126,7 +127,3 @@ def _window(top: int, left: int, height: int, width: int, mirror: int) -> Window
     if mirror:  # from the last column back to the first; slice(.., -1, -1) would be empty
         columns = slice(left + width - 1, left - 1 if left else None, -1)
     return slice(None), slice(top, top + height), columns
-
-
-def _times(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))

@@ -39,8 +39,12 @@ def test_reads_a_mean_with_a_new_style_shape(tmp_path, dims):
 def test_what_is_no_mean_says_so(tmp_path):
     blob = caffe_pb2.BlobProto(num=1, channels=3, height=4, width=5, data=[1, 2])
     (tmp_path / "short").write_bytes(blob.SerializeToString())
-    with pytest.raises(DataError, match=r"short is no mean image.*2 values"):
+    with pytest.raises(DataError, match=r"short: a blob of shape 1 3 4 5 \(60\) with 2 values"):
         read_mean(tmp_path / "short")
+    blob = caffe_pb2.BlobProto(num=2, channels=3, height=2, width=5, data=[0] * 60)
+    (tmp_path / "two").write_bytes(blob.SerializeToString())
+    with pytest.raises(DataError, match="two is no mean image: its shape is 2x3x2x5"):
+        read_mean(tmp_path / "two")
     (tmp_path / "noise").write_bytes(b"\xff" * 40)
     with pytest.raises(ParseError, match="noise"):
         read_mean(tmp_path / "noise")
