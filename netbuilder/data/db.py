@@ -40,6 +40,8 @@ def write_lmdb(
     complete, not before. Raises DataError if something is there already, unless it is an LMDB
     and may be overwritten.
     """
+    import lmdb
+
     target = Path(path)
     _check_free(target, overwrite)
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
@@ -49,8 +51,8 @@ def write_lmdb(
         if not count:
             raise DataError(f"{target}: no images to write; Caffe cannot read an empty database")
         _replace(scratch, target)
-    except OSError as error:
-        raise DataError(f"cannot write the database {target}: {error.strerror}") from error
+    except (OSError, lmdb.Error) as error:
+        raise DataError(f"cannot write the database {target}: {error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return count
