@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from math import prod
 from typing import Any, ClassVar, NoReturn
 
-from netbuilder.errors import ShapeError, UnknownLayerError, did_you_mean
+from netbuilder.errors import ShapeError, UnknownLayerError, one_of
 from netbuilder.proto import caffe_pb2
 
 Shape = tuple[int, ...]
@@ -170,8 +170,7 @@ class Layer:
             given = getattr(self.fields, name)
             for filler in (given,) if hasattr(given, "type") else given:
                 if filler.type not in FILLERS:
-                    self.fail(f'no filler is called "{filler.type}"'
-                              f"{did_you_mean(filler.type, FILLERS)} Fillers: {', '.join(FILLERS)}")
+                    self.fail(f'no filler is called "{filler.type}"{one_of(filler.type, FILLERS)}')
 
     def _checked(self, shape: Sequence[int]) -> Shape:
         shape = tuple(shape)
@@ -220,7 +219,7 @@ def layer_class(type_name: str) -> type[Layer]:
     types = layer_types()
     if type_name not in types:
         raise UnknownLayerError(
-            f'unknown layer type "{type_name}"{did_you_mean(type_name, types)} '
-            f"Known types: {', '.join(sorted(types))}. A type of your own: docs/adding.md"
+            f'unknown layer type "{type_name}"{one_of(type_name, sorted(types))}. A type of your '
+            "own: docs/adding.md"
         )
     return types[type_name]

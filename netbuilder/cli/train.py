@@ -13,11 +13,9 @@ import click
 
 from netbuilder.cli.progress import Display
 from netbuilder.train import job, log, plot
-from netbuilder.train.engines import find_engine
+from netbuilder.train.engines import ENGINES, find_engine
 from netbuilder.train.events import Event, Finished, Snapshot, Test
 from netbuilder.train.runner import Run
-
-ENGINES = ("torchcaffe", "caffe")
 
 
 def one_gpu(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from netbuilder.errors import FieldError, did_you_mean
+from netbuilder.errors import FieldError, did_you_mean, one_of
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.scalars import is_repeated
 
@@ -62,8 +62,7 @@ def _number(field: Any, value: Any) -> Any:
     if enum is None or not isinstance(value, str):
         return value
     if value not in enum.values_by_name:
-        raise FieldError(f'{field.name} has no value "{value}"; known: '
-                         f"{', '.join(enum.values_by_name)}")
+        raise FieldError(f'{field.name} has no value "{value}"{one_of(value, enum.values_by_name)}')
     return enum.values_by_name[value].number
 
 
@@ -98,6 +97,5 @@ def enum_value(message_name: str, value: str) -> int:
         raise FieldError(f'Caffe has no "{message_name}"{did_you_mean(message_name, known)}')
     values = {v.name: v.number for enum in descriptor.enum_types for v in enum.values}
     if value not in values:
-        raise FieldError(f'{message_name} has no value "{value}"{did_you_mean(value, values)} '
-                         f"Known values: {', '.join(values) or 'none'}")
+        raise FieldError(f'{message_name} has no value "{value}"{one_of(value, values)}')
     return values[value]

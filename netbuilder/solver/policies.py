@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from netbuilder.errors import SolverError, did_you_mean
+from netbuilder.errors import SolverError, one_of
 
 REGULARIZATIONS = ("L1", "L2")
 
@@ -46,8 +46,7 @@ def check_regularization(param: Any) -> None:
     """Raises SolverError for an unknown regularization_type."""
     kind = param.regularization_type
     if kind not in REGULARIZATIONS:
-        known = ", ".join(REGULARIZATIONS)
-        raise SolverError(f'unknown regularization_type "{kind}"; known: {known}')
+        raise SolverError(f'unknown regularization_type "{kind}"{one_of(kind, REGULARIZATIONS)}')
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _policy(param: Any) -> Policy:
     name = param.lr_policy
     if name not in POLICIES:
         what = f'unknown lr_policy "{name}"' if name else "lr_policy is missing"
-        raise SolverError(f"{what}; known: {', '.join(POLICIES)}{did_you_mean(name, POLICIES)}")
+        raise SolverError(f"{what}{one_of(name, POLICIES)}")
     policy = POLICIES[name]
     missing = [field for field in policy.fields if not _given(param, field)]
     if missing:

@@ -28,8 +28,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netbuilder.errors import CaffeCrashed, EngineError, EngineNotFound, did_you_mean
+from netbuilder.errors import CaffeCrashed, EngineError, EngineNotFound, one_of
 
+ENGINES = ("torchcaffe", "caffe")
 VARIABLE = "NETBUILDER_CAFFE"
 REMEDY = (
     "`netbuilder caffe install` makes one in your cache folder; a Python that has caffe "
@@ -119,10 +120,7 @@ def find_engine(name: str, interpreter: str | None = None) -> Engine:
         return _embedded()
     if name == "caffe":
         return _real(interpreter)
-    known = ("torchcaffe", "caffe")
-    raise EngineNotFound(
-        f'no engine is called "{name}"; there are {", ".join(known)}{did_you_mean(name, known)}'
-    )
+    raise EngineNotFound(f'no engine is called "{name}"{one_of(name, ENGINES)}')
 
 
 def probe(engine: Engine, timeout: float = 120) -> Facts:

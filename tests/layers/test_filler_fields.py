@@ -13,7 +13,7 @@ def test_an_unknown_filler_is_an_error_on_its_line() -> None:
     data = L.Input(shape={"dim": [1, 4]})
     with pytest.raises(ShapeError, match=r'called "xaviar"; did you mean "xavier"\?'):
         L.InnerProduct(data, num_output=2, weight_filler={"type": "xaviar"})
-    with pytest.raises(ShapeError, match="Fillers: bilinear, constant, gaussian, msra"):
+    with pytest.raises(ShapeError, match="; known: bilinear, constant, gaussian, msra"):
         L.DummyData(shape={"dim": 1}, data_filler=[{"type": "zeros"}])
 
 
