@@ -163,6 +163,8 @@ class Training:
         """The mean of a test net's outputs over its test_iter batches."""
         net, total = self.test_nets[index], self.job["test_iter"][index]
         self.emit(event="testing", iteration=self.solver.iter, net=index, done=0, total=total)
+        if not total:  # Caffe, too, then says no more of this net
+            return
         net.share_with(self.net)
         figures, sums, loss = Figures(net), 0, 0.0
         for done in range(total):

@@ -87,6 +87,12 @@ def test_several_test_nets_have_each_their_own_length():
         (0, 0.5), (1, 1.5), (0, 2.5), (1, 5.5)]
 
 
+def test_a_test_net_without_batches_says_nothing():
+    events = run(solver="test_iter: 0", test_iter=[0], test_compute_loss=True)
+    assert "test" not in {event["event"] for event in events}
+    assert outline(events)[-1] == ("finished", 4)
+
+
 def caffes_smoothed_losses(job: dict[str, Any], start: int) -> dict[int, float]:
     """Solver::UpdateSmoothedLoss, as it stands there, over all displayed iterations."""
     window, smoothed, shown, average = [], 0.0, {}, job["average_loss"]
