@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from netbuilder.layer import Layer, Shape, register, show
@@ -52,12 +53,13 @@ class ELU(Layer):
 
 
 class _Based(Layer):
-    """What Exp and Log share: a base, -1 for e."""
+    """What Exp and Log share: a base, -1 for e. ``log_base`` is its natural logarithm."""
 
     def setup(self) -> None:
         base = self.fields.base
         if base != -1 and base <= 0:
             self.fail(f"base must be positive, or -1 for e, not {base:g}")
+        self.log_base = 1.0 if base == -1 else math.log(base)
 
 
 @register

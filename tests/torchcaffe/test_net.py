@@ -222,6 +222,15 @@ def test_dropout_keeps_the_mean_and_is_off_in_test():
     assert (test.forward()["drop"] == 3).all()
 
 
+@pytest.mark.parametrize("ratio", [1, 1.5, -0.5])
+def test_a_dropout_that_leaves_nothing_is_refused_in_training(ratio):
+    drop = ('layer { name: "drop" type: "Dropout" bottom: "data" top: "drop" '
+            f"dropout_param {{ dropout_ratio: {ratio} }} }}")
+    with pytest.raises(ShapeError, match=rf'"drop" \(Dropout\): dropout_ratio is {ratio};'):
+        make(drop)
+    make(drop, TEST).forward()
+
+
 # Parameters.
 
 

@@ -59,8 +59,7 @@ class SoftmaxWithLoss(Loss):
         # Caffe's loss stops growing where the probability underflows; its gradient does not.
         fixed = loss.detach()
         loss = torch.where(fixed > _LIMIT, _LIMIT + (loss - fixed), loss)
-        total = (loss * labels.valid).sum() / self._normalizer(labels)
-        return [total, logs.exp().reshape(bottoms[0].shape)][: self.layer.top_count]
+        return [(loss * labels.valid).sum() / self._normalizer(labels)]
 
     def _normalizer(self, labels: Labels) -> torch.Tensor | int:
         outer, _, inner = labels.scores.shape

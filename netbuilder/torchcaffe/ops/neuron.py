@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from netbuilder.layer import Layer
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.rng import Rng
 
 
 class Neuron(Op):
@@ -52,6 +53,12 @@ class Clip(Neuron):
 class Dropout(Neuron):
     """In TRAIN, zeroes values and scales the rest up (dropout_layer.cpp)."""
 
+    def __init__(self, layer: Layer, rng: Rng) -> None:
+        super().__init__(layer, rng)
+        if self.training and not 0 <= layer.dropout_ratio < 1:  # Caffe aborts, or computes NaN
+            layer.fail(f"dropout_ratio is {layer.dropout_ratio:g}; it must be at least 0 and "
+                       "below 1")
+
     def value(self, x):
         if not self.training:
             return x
@@ -75,7 +82,7 @@ class Exp(Neuron):
 
     def value(self, x):
         fields = self.layer.fields
-        return torch.exp((x * fields.scale + fields.shift) * log_of_base(self))
+        return torch.exp((x * fields.scale + fields.shift) * self.layer.log_base)
 
 
 @register
@@ -84,15 +91,7 @@ class Log(Neuron):
 
     def value(self, x):
         fields = self.layer.fields
-        return torch.log(x * fields.scale + fields.shift) / log_of_base(self)
-
-
-def log_of_base(op: Op) -> float:
-    """The natural logarithm of the field ``base``."""
-    base = op.layer.fields.base
-    if base != -1 and base <= 0:
-        op.layer.fail(f"base must be positive, or -1 for e, not {base:g}")
-    return 1.0 if base == -1 else math.log(base)
+        return torch.log(x * fields.scale + fields.shift) / self.layer.log_base
 
 
 @register
