@@ -4,9 +4,10 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-TRAIN = ["torch>=2.6", "numpy>=1.26", "lmdb>=1.4", "pillow>=10", "matplotlib>=3.8"]
+TRAIN = ["torch>=2.6", "numpy>=1.26", "lmdb>=1.4", "pillow>=10", "matplotlib>=3.8",
+         "h5py>=3.10"]
 DEMO = [*TRAIN, "scikit-learn>=1.4"]
-DEV = [*DEMO, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "h5py>=3.10",
+DEV = [*DEMO, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
        "grpcio-tools>=1.62", "ruff>=0.6"]
 
 setup(
