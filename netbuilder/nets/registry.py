@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args
 
 from netbuilder.errors import BuildError, one_of
 from netbuilder.spec import NetSpec
@@ -86,10 +86,9 @@ class Network:
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters by name."""
-        hints = get_type_hints(self.function, include_extras=True)
-        signature = inspect.signature(self.function).parameters.values()
-        return {item.name: Parameter(item.name, *_parts(hints[item.name], item.default))
-                for item in signature}
+        # not get_type_hints: before Python 3.11 it hides an Annotated with default None
+        signature = inspect.signature(self.function, eval_str=True).parameters.values()
+        return {item.name: Parameter(item.name, *_parts(item)) for item in signature}
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every option with its value. BuildError for an unknown or a missing one."""
@@ -117,9 +116,9 @@ class Network:
         return None
 
 
-def _parts(hint: Any, default: Any) -> tuple[Any, Any, Option]:
-    kind, option = get_args(hint)
-    return kind, default, option
+def _parts(item: inspect.Parameter) -> tuple[Any, Any, Option]:
+    kind, option = get_args(item.annotation)
+    return kind, item.default, option
 
 
 _NETWORKS: dict[str, Network] = {}
