@@ -38,6 +38,7 @@ GRID = {
 }
 GRID |= {
     "clipped": {**GRID["fixed_L2"], "clip_gradients": 0.5},
+    "clipped_sum": {**GRID["fixed_L2"], "clip_gradients": 0.5, "iter_size": 3},
     "iter_size": {**GRID["step_L2"], "iter_size": 3},
     "no_momentum": {**GRID["fixed_L2"], "momentum": 0},
     "nesterov": {**GRID["step_L2"], "type": "Nesterov"},

@@ -19,7 +19,8 @@ layer { name: "data" type: "Data" top: "data" top: "label"
 """
 MEMORY = """
 layer { name: "data" type: "MemoryData" top: "data" top: "label"
-  memory_data_param { batch_size: 16 channels: 3 height: 12 width: 12 } }
+  memory_data_param { batch_size: 16 channels: 3 height: 12 width: 12 }
+  transform_param { mean_value: 1 scale: 0.5 } }  # which Caffe does not apply to arrays
 """
 CONV = """
 layer {{ name: "{name}" type: "Convolution" bottom: "{bottom}" top: "{name}"

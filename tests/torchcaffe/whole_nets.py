@@ -124,7 +124,22 @@ def data_norm() -> str:
             + conv("conv", "bn", 4) + full("fc", "conv", 5) + loss("fc"))
 
 
-NETS = {"residual": residual, "inception": inception, "rules": rules, "data_norm": data_norm}
+UNASKED = {"Softmax": "", "LRN": "lrn_param { alpha: 0.1 }", "Flatten": "", "TanH": ""}
+
+
+def unasked() -> str:
+    """Layers that write their bottom's diff against propagate_down, and one that does not."""
+    branches = "".join(
+        conv(f"c{kind}", "data", 3)
+        + f'layer {{ name: "{kind}" type: "{kind}" bottom: "c{kind}" top: "{kind}" {fields} '
+          "propagate_down: false }\n"
+        + full(f"fc{kind}", kind, 5)
+        for kind, fields in UNASKED.items())
+    return branches + add("sum", *(f"fc{kind}" for kind in UNASKED)) + loss("sum")
+
+
+NETS = {"residual": residual, "inception": inception, "rules": rules, "data_norm": data_norm,
+        "unasked": unasked}
 
 
 def head(batch: int = 4) -> str:
