@@ -88,6 +88,18 @@ def test_an_unwritable_place_is_a_data_error(tmp_path):
         write_lmdb(tmp_path / "file" / "a", samples(1))
 
 
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    import lmdb
+
+    def full(*_):
+        raise lmdb.DiskError("No space left on device")
+
+    monkeypatch.setattr(db, "_commit", full)
+    with pytest.raises(DataError, match=r"cannot write the database .*a: .*No space left"):
+        write_lmdb(tmp_path / "a", samples(1))
+    assert not list(tmp_path.iterdir())
+
+
 def make_leveldb(path: Path) -> None:
     path.mkdir()
     (path / "CURRENT").write_text("MANIFEST-000001\n")
