@@ -99,6 +99,8 @@ class Program:
     def _store(self, step: _Step, tops: Sequence[torch.Tensor | None],
                values: dict[Blob, torch.Tensor], ends: list[tuple[torch.Tensor, torch.Tensor]]
                ) -> None:
+        for blob in (blob for node in step.nodes[:-1] for blob in node.tops):
+            blob.lose(self._why[blob])
         weights = step.nodes[-1].weights
         for blob, top, weight in zip(step.tops, tops, weights, strict=True):
             if top is None:  # what the blob holds goes in, and stays there

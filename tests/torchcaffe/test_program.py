@@ -81,6 +81,22 @@ def test_what_was_not_kept_is_an_error_and_not_an_old_number():
     assert net.blobs["conv1"].diff.any() and net.blobs["conv1"].data.any()
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_every_blob_is_right_or_refused(name):
+    fast, slow = filled(CASES[name]), filled(CASES[name])
+    fast.train_pass(FAST)
+    slow.train_pass(INSPECTABLE)
+    read = set()
+    for blob, kind in ((blob, kind) for blob in slow.blobs for kind in ("data", "diff")):
+        try:
+            found = getattr(fast.blobs[blob], kind)
+        except EngineError:
+            continue
+        read.add(blob)
+        assert far(found, getattr(slow.blobs[blob], kind)) < 1e-5, (blob, kind)
+    assert {*slow.outputs, "data", "label"} <= read
+
+
 def test_inputs_stay_readable():
     net = filled(CASES["residual-TRAIN"])
     before = net.blobs["data"].data.copy()

@@ -119,9 +119,13 @@ def rules() -> str:
 
 
 def data_norm() -> str:
-    """A BatchNorm right on the data: Caffe writes the data's diff then, needed or not."""
+    """A BatchNorm right on the data: Caffe writes the data's diff then, needed or not.
+
+    Its Scale has a top of its own.
+    """
     return ('layer { name: "bn" type: "BatchNorm" bottom: "data" top: "bn" }\n'
-            + conv("conv", "bn", 4) + full("fc", "conv", 5) + loss("fc"))
+            'layer { name: "scaled" type: "Scale" bottom: "bn" top: "scaled" }\n'
+            + conv("conv", "scaled", 4) + full("fc", "conv", 5) + loss("fc"))
 
 
 UNASKED = {"Softmax": "", "LRN": "lrn_param { alpha: 0.1 }", "Flatten": "", "TanH": ""}
