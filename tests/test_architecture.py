@@ -16,6 +16,7 @@ FILES = sorted(path for folder in ("netbuilder", "app", "tests", "benchmarks")
 # Room -> the rooms that it may import, beside itself; a room's imports lead down only.
 ROOMS = {
     "errors": "",
+    "glog": "",
     "proto": "errors",
     "files": "errors",
     "layer": "proto errors",
@@ -30,8 +31,8 @@ ROOMS = {
     "solver": "passes proto errors",
     "analysis": "graph passes layer proto",
     "build": "analysis nets lego solver spec graph layer files proto errors",
-    "train": "solver passes proto errors",
-    "torchcaffe": "spec graph passes solver weights data layer proto errors",
+    "train": "solver passes proto glog errors",
+    "torchcaffe": "spec graph passes solver weights data layer proto glog errors",
     "cli": "build analysis train nets lego graph passes layer proto errors",
     "__main__": "cli",
 }

@@ -6,6 +6,7 @@ Paths are relative to the current folder, as Caffe's.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
     elif os.path.isdir(param.snapshot_prefix):
         param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
     return param
+
+
+def check_snapshot_prefix(param: Any) -> None:
+    """Raises SolverError if no file can be written there (CheckSnapshotWritePermissions)."""
+    folder = os.path.dirname(param.snapshot_prefix) or "."
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise SolverError(f"cannot write to snapshot_prefix '{param.snapshot_prefix}': "
+                          f"{error.strerror} (folder {folder})") from error
 
 
 def net_to_train(param: Any) -> Any:

@@ -8,21 +8,20 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from datetime import datetime
+
+from netbuilder.glog import glog_line
 
 _LEVEL = "GLOG_minloglevel"  # glog's own spelling
 _LEVELS = {"0": logging.INFO, "1": logging.WARNING, "2": logging.ERROR, "3": logging.CRITICAL}
 
 
 class GlogHandler(logging.Handler):
-    """Writes ``I1120 11:57:35.751462 16059 solver.py:239] text`` to what sys.stderr is by then."""
+    """Writes glog's lines to what sys.stderr is by then."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        when = datetime.fromtimestamp(record.created)
-        place = f"{record.filename}:{record.lineno}"
-        sys.stderr.write(f"{record.levelname[0]}{when:%m%d %H:%M:%S.%f} "
-                         f"{threading.get_native_id():5d} {place}] {record.getMessage()}\n")
+        when, place = datetime.fromtimestamp(record.created), f"{record.filename}:{record.lineno}"
+        sys.stderr.write(glog_line(record.levelname[0], when, place, record.getMessage()))
 
 
 def _logger() -> logging.Logger:

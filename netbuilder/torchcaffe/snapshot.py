@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from netbuilder import weights
 from netbuilder.errors import SolverError
 from netbuilder.proto import caffe_pb2
+from netbuilder.solver.nets import check_snapshot_prefix
 from netbuilder.solver.policies import steps_done
 from netbuilder.torchcaffe.glog import log
 
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
 
 def check(param: Any) -> None:
-    """Raises SolverError if no snapshot could be written as a SolverParameter says
-    (CheckSnapshotWritePermissions)."""
+    """Raises SolverError if no snapshot could be written as a SolverParameter says."""
     _check_format(param)
-    prefix = param.snapshot_prefix
-    try:
-        tempfile.TemporaryFile(dir=os.path.dirname(prefix) or ".").close()
-    except OSError as error:
-        raise SolverError(f"cannot write to snapshot_prefix '{prefix}' ({error.strerror}). Make "
-                          "sure that the directory exists and is writable.") from error
+    check_snapshot_prefix(param)
 
 
 def _check_format(param: Any) -> None:

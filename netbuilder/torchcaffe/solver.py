@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from netbuilder.glog import output_line
 from netbuilder.proto import text
 from netbuilder.solver.nets import net_to_train, nets_to_test, read_solver
 from netbuilder.solver.policies import check_counts, check_solver, learning_rate
@@ -188,6 +189,4 @@ def _scores(net: Net) -> torch.Tensor:
 def _output_lines(net: Net, phase: str, scores: torch.Tensor) -> Iterator[str]:
     names = [name for name in net.outputs for _ in range(net.blobs[name].count)]
     for index, (name, value) in enumerate(zip(names, scores.tolist(), strict=True)):
-        weight = net.loss_weight(name)
-        part = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-        yield f"    {phase} net output #{index}: {name} = {value:g}{part}"
+        yield output_line(phase, index, name, value, net.loss_weight(name))

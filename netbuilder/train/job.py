@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,12 @@ from typing import Any
 from netbuilder import passes
 from netbuilder.errors import DataError, SolverError
 from netbuilder.proto import caffe_pb2, text
-from netbuilder.solver.nets import net_to_train, nets_to_test, read_solver
+from netbuilder.solver.nets import (
+    check_snapshot_prefix,
+    net_to_train,
+    nets_to_test,
+    read_solver,
+)
 from netbuilder.solver.policies import check_solver, learning_rate
 
 NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks at the start
@@ -84,7 +88,8 @@ def load(
     with _naming(path):
         param = read_solver(path)
         check_solver(param)
-        _check_snapshots(param)
+        if param.snapshot or param.snapshot_after_train:
+            check_snapshot_prefix(param)
         nets = _check_nets(param, path)
     weights = [] if snapshot else _split(weights or param.weights)
     for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
@@ -109,17 +114,6 @@ def _naming(path: Path) -> Iterator[None]:
 def _split(weights: Iterable[str]) -> list[str]:
     """File names: each value may list several, as ``--weights a,b`` does."""
     return [name.strip() for value in weights for name in value.split(",") if name.strip()]
-
-
-def _check_snapshots(param: Any) -> None:
-    """Tries to write where they will go: real Caffe says so at the first one, hours later."""
-    folder = os.path.dirname(param.snapshot_prefix) or "."
-    if param.snapshot or param.snapshot_after_train:
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise SolverError(f"cannot write snapshots to {param.snapshot_prefix}_iter_*: "
-                              f"{error.strerror} (folder {folder})") from error
 
 
 def _check_nets(param: Any, path: Path) -> list[Any]:

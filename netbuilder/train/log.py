@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from netbuilder.errors import BuildError, DataError
+from netbuilder.glog import glog_line, output_line
 from netbuilder.train.events import (
     Event,
     Finished,
@@ -32,9 +32,8 @@ Line = tuple[str, str]  # Caffe's source file and line, the text
 
 
 def glog(source: str, text: str) -> str:
-    """One line as glog writes it: severity and date, time, thread, place, text."""
-    now = datetime.now()
-    return f"I{now:%m%d %H:%M:%S.%f} {threading.get_native_id():5d} {source}] {text}\n"
+    """A line of information that is written now; ``source`` is Caffe's file and line."""
+    return glog_line("I", datetime.now(), source, text)
 
 
 def open_log(path: Path, resume: bool) -> BinaryIO:
@@ -86,8 +85,7 @@ def _test(event: Test, _: int) -> Iterator[Line]:
 
 def _outputs(source: str, phase: str, outputs: Iterable[Output]) -> Iterator[Line]:
     for index, (name, value, weight) in enumerate(outputs):
-        part = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-        yield source, f"    {phase} net output #{index}: {name} = {value:g}{part}"
+        yield source, output_line(phase, index, name, value, weight)
 
 
 def _snapshot(event: Snapshot, _: int) -> Iterator[Line]:

@@ -31,7 +31,8 @@ MISTAKES = [
     ({"stepvalue": None}, SolverError, 'solver.prototxt: .*"multistep" needs stepvalue'),
     ({"max_iter": None}, SolverError, "solver.prototxt: max_iter is not set"),
     ({"average_loss": 0}, SolverError, "average_loss"),
-    ({"snapshot_prefix": '"absent/run"'}, SolverError, "cannot write snapshots to absent/run_"),
+    ({"snapshot_prefix": '"absent/run"'}, SolverError,
+     "cannot write to snapshot_prefix 'absent/run': No such"),
     ({"bass_lr": 1}, ParseError, r'solver.prototxt:16:1: .*"base_lr"'),
 ]
 
