@@ -94,8 +94,9 @@ class _Builder:
         try:
             layer = layer_class(message.type)(message, bottoms, phase, told)
         except NetbuilderError as error:
-            if message.name not in str(error):
-                raise type(error)(f'layer "{message.name}": {error}') from error
+            named = f'layer "{message.name}"'
+            if not str(error).startswith(named):
+                raise type(error)(f"{named}: {error}") from error
             raise
         for top, shape in told.items():
             if layer.top_shapes[layer.tops.index(top)] != tuple(shape):

@@ -77,11 +77,15 @@ def test_what_does_not_hang_together_is_named(text: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-def test_errors_name_the_layer() -> None:
+@pytest.mark.parametrize("name", ["odd", "Conv", ""])  # also where its name stands in the words
+def test_errors_name_the_layer(name: str) -> None:
     with pytest.raises(UnknownLayerError) as caught:
-        graph(INPUT + layer("odd", "Convolutoin"))
-    assert ('layer "odd": unknown layer type "Convolutoin"; did you mean "Convolution"?'
-            in str(caught.value))
+        graph(INPUT + layer(name, "Convolutoin"))
+    assert str(caught.value).startswith(
+        f'layer "{name}": unknown layer type "Convolutoin"; did you mean "Convolution"?')
+
+
+def test_errors_of_a_layer_name_it() -> None:
     with pytest.raises(ShapeError, match=r'layer "fc" \(InnerProduct\): num_output'):
         graph(INPUT + layer("fc", "InnerProduct"))
 

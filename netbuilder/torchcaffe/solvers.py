@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from netbuilder.errors import SolverError, did_you_mean
+from netbuilder.errors import SolverError, one_of
 from netbuilder.solver.nets import read_solver
 from netbuilder.solver.policies import check_regularization
 from netbuilder.torchcaffe.glog import log
@@ -118,6 +118,7 @@ def get_solver(solver_file: str | os.PathLike[str]) -> Solver:
     """The solver of a solver file, of the ``type`` it names. Raises SolverError for an unknown."""
     kind = read_solver(solver_file).type
     if kind not in SOLVERS:
-        raise SolverError(f'{os.fspath(solver_file)}: the embedded engine has no solver type '
-                          f'"{kind}"{did_you_mean(kind, SOLVERS)} It has: {", ".join(SOLVERS)}')
+        raise SolverError(f'the embedded engine has no solver type "{kind}"'
+                          f"{one_of(kind, SOLVERS)}. Real Caffe may know it: "
+                          "netbuilder train --engine caffe")
     return SOLVERS[kind](solver_file)

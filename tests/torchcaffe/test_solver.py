@@ -211,7 +211,8 @@ def test_weights_of_the_solver_file_go_into_all_nets(tiny):
 # What is refused.
 
 def test_an_unknown_type_says_what_there_is(tiny):
-    with pytest.raises(SolverError, match=r'no solver type "Nestorov".*mean "Nesterov".*SGD'):
+    words = r'^the embedded engine has no solver type "Nestorov".*mean "Nesterov".*SGD'
+    with pytest.raises(SolverError, match=words):
         solver(type="Nestorov")
 
 
