@@ -162,6 +162,7 @@ class _Builder:
                                f"here, but {theirs:g} before; give it once, or the same value")
 
     def finish(self) -> Graph:
+        """The graph, with the outputs sorted: they are a std::set in Caffe."""
         self.graph.outputs = sorted(name for name, takers in self.takers.items()
                                     if not takers or LOSS in takers)
         return self.graph

@@ -69,7 +69,7 @@ class Net:
         self.layers: list[Node] = built.nodes
         self.blobs: OrderedDict[str, Blob] = built.blobs
         self.learnable: list[Param] = built.learnable
-        self.outputs: list[str] = sorted(resolved.outputs)  # a std::set in Caffe
+        self.outputs: list[str] = resolved.outputs
         self._program: Program | None = None
         self._after_forward: list[Callable[[int], Any]] = []
         if weights is not None:
@@ -218,9 +218,7 @@ class Net:
 
     def _run_fast(self, backward: bool) -> torch.Tensor:
         if self._program is None:
-            names = {blob: name for name, blob in self.blobs.items()}
-            kept = {*self.outputs, *(name for name, w in self.blob_loss_weights.items() if w)}
-            self._program = Program(self.layers, names, [self.blobs[name] for name in kept])
+            self._program = Program(self.layers, [self.blobs[name] for name in self.outputs])
         loss = self._program.run(backward)
         self._passed(*range(len(self.layers)))
         return loss

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -54,15 +54,19 @@ class _Step:
 class Program:
     """A net's nodes run as one program of torch, values passed on without copies.
 
-    It leaves behind what ``kept`` names (the net's outputs), the parameters and their diffs. Of
-    every other blob that it computes, data and diff are missing afterwards, and reading them is an
-    error. Numbers are those of the inspectable gait up to rounding.
+    It leaves behind the net's ``outputs``, tops with a loss weight, the parameters and their
+    diffs. Of every other blob that it computes, data and diff are missing afterwards, and reading
+    them is an error. Numbers are those of the inspectable gait up to rounding.
     """
 
-    def __init__(self, nodes: Sequence[Node], names: Mapping[Blob, str], kept: Iterable[Blob]
-                 ) -> None:
+    def __init__(self, nodes: Sequence[Node], outputs: Iterable[Blob]) -> None:
         self._steps = _steps(nodes)
-        self._kept = set(kept)
+        # By blob, not by name: several losses without a top are all called "(automatic)".
+        names = {blob: name for node in nodes
+                 for blob, name in zip(node.tops, node.top_names, strict=True)}
+        self._kept = {*outputs, *(blob for node in nodes
+                                  for blob, weight in zip(node.tops, node.weights, strict=True)
+                                  if weight)}
         for step, done in zip(self._steps, _last_readers(self._steps), strict=True):
             step.done = [blob for blob in done if blob not in self._kept]
         self._why = {blob: f'blob "{name}" was not kept: the last pass ran in the fast gait. Ask '

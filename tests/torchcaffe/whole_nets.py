@@ -142,8 +142,15 @@ def unasked() -> str:
     return branches + add("sum", *(f"fc{kind}" for kind in UNASKED)) + loss("sum")
 
 
+def nameless() -> str:
+    """Losses without a top: Caffe adds one to each, all of one name."""
+    return full("fc", "data", 5) + "".join(
+        loss("fc", name, f"loss_weight: {weight}").replace(f'top: "{name}"', "")
+        for name, weight in (("one", 1), ("two", 3)))
+
+
 NETS = {"residual": residual, "inception": inception, "rules": rules, "data_norm": data_norm,
-        "unasked": unasked}
+        "unasked": unasked, "nameless": nameless}
 
 
 def head(batch: int = 4) -> str:
