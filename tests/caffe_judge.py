@@ -3,7 +3,8 @@
 The file holds a list of [prototxt text, phase number, level, stages]; the last two may lack. The
 last line on stdout is a list with one entry per net: {"blobs": {name: shape}, "params":
 {layer: [shape]}, "layers": [name], "outputs": [name]}, or {"refused": last words}. A refusal
-aborts the process, so each net is loaded in a fork; its stderr is read back.
+aborts the process, so each net is loaded in a fork, which may leave its file behind; its stderr is
+read back.
 """
 
 import json
@@ -14,11 +15,10 @@ import tempfile
 import caffe
 
 
-def load(text, phase, level=0, stages=()):
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+def load(path, text, phase, level=0, stages=()):
+    with open(path, "w") as file:
         file.write(text)
-        file.flush()
-        net = caffe.Net(file.name, phase, level=level, stages=list(stages))
+    net = caffe.Net(path, phase, level=level, stages=list(stages))
     return {
         "blobs": {name: list(blob.shape) for name, blob in net.blobs.items()},
         "params": {name: [list(blob.shape) for blob in blobs]
@@ -28,10 +28,10 @@ def load(text, phase, level=0, stages=()):
     }
 
 
-def child(net, out, err):
+def child(path, net, out, err):
     os.dup2(err, 2)
     try:
-        answer = json.dumps(load(*net))
+        answer = json.dumps(load(path, *net))
     except Exception as error:
         answer = json.dumps({"refused": str(error)})
     with os.fdopen(out, "w") as pipe:
@@ -39,13 +39,13 @@ def child(net, out, err):
     os._exit(0)
 
 
-def judge(net):
+def judge(path, net):
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as err:
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            child(net, writer, err.fileno())
+            child(path, net, writer, err.fileno())
         os.close(writer)
         with os.fdopen(reader) as pipe:
             answer = pipe.read()
@@ -58,5 +58,5 @@ def judge(net):
         return {"refused": words[-1] if words else "died without a word"}
 
 
-with open(sys.argv[1]) as file:
-    print(json.dumps([judge(net) for net in json.load(file)]))
+with open(sys.argv[1]) as file, tempfile.TemporaryDirectory() as folder:
+    print(json.dumps([judge(folder + "/net.prototxt", net) for net in json.load(file)]))
