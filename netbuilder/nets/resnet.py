@@ -17,7 +17,7 @@ from netbuilder.nets.datasets import CIFAR10, IMAGENET
 from netbuilder.nets.registry import Option, Reported, network
 from netbuilder.spec import NetSpec, Top
 
-TUTORIAL = "https://github.com/jay-mahadeokar/pynetbuilder/tree/master/models/imagenet"
+MODELS = "https://github.com/jay-mahadeokar/pynetbuilder/tree/master/models"
 
 BRANCH = Option(f"kind of the blocks' main branch: {', '.join(MAIN_BRANCHES)}", ("-m",))
 CLASSES = Option("number of classes")
@@ -43,7 +43,7 @@ def _row(
     "resnet",
     dataset=IMAGENET,
     recipe="resnet",
-    source=TUTORIAL,
+    source=f"{MODELS}/imagenet",
     reported=(
         _row("Resnet 50", 0.7175, "bottleneck", (3, 4, 6, 3), width=256),
         _row("Resnet 50 1by2", 0.6679, "bottleneck", (3, 4, 6, 3), width=128),
@@ -73,6 +73,7 @@ def resnet(
     """Residual network for ImageNet."""
     if not blocks:
         raise BuildError("blocks: give the number of blocks of at least one stage")
+    _check(num_output_stage1=num_output_stage1, num_classes=num_classes, crop_size=crop_size)
     net = NetSpec()
     top = _input(net, crop_size)
     net.comment("The stem: a wide convolution and pooling.")
@@ -89,7 +90,8 @@ def resnet(
     return net
 
 
-@network("resnet_cifar10", dataset=CIFAR10, recipe="resnet_cifar10", source=TUTORIAL)
+@network("resnet_cifar10", dataset=CIFAR10, recipe="resnet_cifar10",
+         source=f"{MODELS}/cifar10")
 def resnet_cifar10(
     *,
     main_branch: Annotated[str, BRANCH] = "normal",
@@ -99,6 +101,7 @@ def resnet_cifar10(
     crop_size: Annotated[int, CROP] = 32,
 ) -> NetSpec:
     """Residual network for CIFAR-10."""
+    _check(num_classes=num_classes, crop_size=crop_size)
     net = NetSpec()
     top = _input(net, crop_size)
     net.comment("The stem.")
@@ -110,9 +113,13 @@ def resnet_cifar10(
     return net
 
 
+def _check(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise BuildError(f"{name} is {size}; it must be at least 1")
+
+
 def _input(net: NetSpec, size: int) -> Top:
-    if size < 1:
-        raise BuildError(f"crop_size is {size}; it must be at least 1")
     shape = {"dim": [1, 3, size, size]}
     return LayerLego("Input", name="data", shape=shape).attach(net, ())
 
