@@ -1,4 +1,4 @@
-"""Eltwise, Softmax, ArgMax: values combined across blobs or along an axis."""
+"""Eltwise, Softmax, ArgMax, Reduction: values combined across blobs or along an axis."""
 
 from __future__ import annotations
 

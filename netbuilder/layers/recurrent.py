@@ -17,6 +17,7 @@ class _Recurrent(Layer):
 
     param = "recurrent_param"
     bottoms_wanted = (2, None)
+    tops_wanted = (1, None)
     states = 1  # how many state blobs pass from step to step
     gates = 1  # outputs of the input transformation per hidden unit
 
@@ -31,8 +32,6 @@ class _Recurrent(Layer):
         if self.num_output < 1:
             self.fail("num_output must be at least 1")
         self._check_bottoms(exposed)
-
-    tops_wanted = (1, None)
 
     def _check_bottoms(self, exposed: int) -> None:
         data, marks = self.bottom_shapes[:2]

@@ -104,8 +104,8 @@ def _all_or_nothing(attach: Callable[..., Any]) -> Callable[..., Any]:
     return attached
 
 
-# What layers of a type have unless the caller says otherwise. The last three of Caffe's updates
-# to BatchNorm set lr_mult 0 by themselves; forks train the statistics where the file is silent.
+# What layers of a type have unless the caller says otherwise. BatchNorm says lr_mult 0 although
+# today's Caffe sees to that itself: forks train the statistics where the file is silent.
 WEIGHT, BIAS = {"lr_mult": 1, "decay_mult": 1}, {"lr_mult": 2, "decay_mult": 0}
 
 

@@ -103,11 +103,6 @@ class Net:
         return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.layers)
 
     @cached_property
-    def sources(self) -> dict[str, Any]:
-        """The source of each data layer (netbuilder/torchcaffe/sources)."""
-        return {node.name: node.op.source for node in self.layers if hasattr(node.op, "source")}
-
-    @cached_property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """The weight of each blob in the loss."""
         weights = OrderedDict.fromkeys(self.blobs, 0.0)
