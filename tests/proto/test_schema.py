@@ -25,6 +25,8 @@ FACTS = [
     ("LayerParameter", "roi_pooling_param", 8266711, "ROIPoolingParameter", None),
     ("LayerParameter", "psroi_pooling_param", 10001, "PSROIPoolingParameter", None),
     ("LayerParameter", "shuffle_channel_param", 164, "ShuffleChannelParameter", None),
+    ("MemoryDataParameter", "source", 6, None, ""),
+    ("MemoryDataParameter", "share_in_parallel", 5, None, True),
     ("TransformationParameter", "resize_param", 8, "ResizeParameter", None),
     ("BatchNormParameter", "scale_bias", 7, None, False),
     ("BNParameter", "momentum", 3, None, pytest.approx(0.9)),
