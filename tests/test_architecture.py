@@ -43,7 +43,6 @@ ONLY = {"torch": {"torchcaffe"}, "jinja2": {"solver"}, "click": {"cli"}, "rich":
         "matplotlib": {"train"}, "lmdb": {"data"}, "PIL": {"data"}, "h5py": {"data"},
         "grpc_tools": {"proto"}}
 FILE_LINES, FUNCTION_LINES = 400, 40
-LONG_TESTS = {"tests/test_build.py"}  # over the limit when it was set; none may join it
 
 
 def room(path: Path) -> str:
@@ -89,8 +88,7 @@ def test_imports_lead_down(name):
 def test_sizes(path):
     text = path.read_text()
     lines = text.splitlines()
-    if str(path.relative_to(ROOT)) not in LONG_TESTS:
-        assert len(lines) <= FILE_LINES
+    assert len(lines) <= FILE_LINES
     assert not [number for number, line in enumerate(lines, 1) if len(line) > 100]
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
