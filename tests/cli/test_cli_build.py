@@ -166,7 +166,7 @@ REFUSED = {
     "-n 4000000000": "not possible",
     "--crop-size 0": "crop_size is 0",
     "--num-classes 0": "num_classes is 0",
-    "--widht 3": "No such option '--widht'",
+    "--widht 3": "No such option",
     "stray": "unexpected extra argument",
     "--data db": "'db' is not one of",
     "--data dummy --train-source x": "dummy data takes no train_source",
