@@ -11,7 +11,7 @@ from netbuilder.errors import GraphError, NetbuilderError, did_you_mean
 from netbuilder.layer import Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 
-LOSS = "the loss"  # takes a top that has a loss_weight
+LOSS = "the loss"  # takes a top that has a loss_weight; told from a layer of that name by `is`
 
 
 @dataclass(frozen=True)
@@ -164,5 +164,5 @@ class _Builder:
     def finish(self) -> Graph:
         """The graph, with the outputs sorted: they are a std::set in Caffe."""
         self.graph.outputs = sorted(name for name, takers in self.takers.items()
-                                    if not takers or LOSS in takers)
+                                    if not takers or any(by is LOSS for by in takers))
         return self.graph

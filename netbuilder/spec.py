@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 from netbuilder.errors import FieldError, ShapeUnknown, did_you_mean
@@ -56,7 +55,7 @@ class Function:
         params = dict(params)
         self.ntop: int = params.pop("ntop", 1)
         self.in_place: bool = params.pop("in_place", False)
-        self.params = MappingProxyType(params)  # what was asked for, to look at
+        self.params = dict(params)  # what was asked for, to look at
         self.layer_class = layer_class(type_name)
         self.message = _message(type_name, params)
         self.shapes = self._resolve()
@@ -91,17 +90,24 @@ class Function:
             layer.fail("cannot work in place: its top is not shaped like its bottom")
 
     def into(self, layers: dict[Function, Any], names: _Names) -> None:
-        """Appends this layer's finished message, after those it needs."""
-        if self in layers:
-            return
-        for top in self.inputs:
-            top.fn.into(layers, names)
+        """Appends this layer's finished message, after those it needs (a chain may be long)."""
+        waiting = [self]
+        while waiting:
+            fn = waiting[-1]
+            needed = [top.fn for top in fn.inputs if top.fn not in layers]
+            waiting.extend(reversed(needed))
+            if not needed:
+                waiting.pop()
+                if fn not in layers:
+                    layers[fn] = fn._finished(layers, names)
+
+    def _finished(self, layers: dict[Function, Any], names: _Names) -> Any:
         message = caffe_pb2.LayerParameter(type=self.type_name)
         message.bottom.extend(layers[top.fn].top[top.n] for top in self.inputs)
         message.top.extend(message.bottom if self.in_place else map(names.top, self.tops))
         message.name = names.function(self)
         message.MergeFrom(self.message)
-        layers[self] = message
+        return message
 
 
 def _message(type_name: str, params: dict[str, Any]) -> Any:
@@ -196,6 +202,8 @@ class NetSpec:
         self.tops[name] = value
 
     def __getattr__(self, name: str) -> Top:
+        if name.startswith("_") or name == "tops":  # of an object being copied
+            raise AttributeError(name)
         try:
             return self.tops[name]
         except KeyError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -257,3 +258,21 @@ def test_a_comment_goes_by_the_layers_own_name(n: NetSpec) -> None:
 
 def test_the_module_stands_in_for_caffe() -> None:
     assert (spec.layers, spec.params) == (L, P)
+
+
+def test_a_chain_of_unnamed_layers_may_be_long():
+    top = L.Input(shape={"dim": [1, 2]})
+    for _ in range(3000):
+        top = L.ReLU(top)
+    net = top.to_proto()
+    assert [layer.name for layer in net.layer[:3]] == ["Input1", "ReLU1", "ReLU2"]
+    assert len(net.layer) == 3001
+
+
+def test_a_spec_can_be_copied_and_the_copy_goes_its_own_way():
+    n = NetSpec()
+    n.data = L.Input(shape={"dim": [1, 2]})
+    twin = copy.deepcopy(n)
+    twin.fc = L.InnerProduct(twin.data, num_output=3)
+    assert [layer.name for layer in n.to_proto().layer] == ["data"]
+    assert [layer.name for layer in twin.to_proto().layer] == ["data", "fc"]
