@@ -1,8 +1,8 @@
 """The embedded engine: pycaffe's surface on PyTorch. ``import netbuilder.torchcaffe as caffe``."""
 
-from netbuilder import proto
 from netbuilder.proto.caffe_pb2 import TEST, TRAIN
 from netbuilder.spec import NetSpec, layers, params, to_proto
+from netbuilder.torchcaffe import proto
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.mode import (
     set_device,
