@@ -72,7 +72,8 @@ def _plain(value: Any) -> str:
 
 
 class Built(NamedTuple):
-    """The files' texts by name, what the network costs, and the command that trains it."""
+    """The files' texts by name, what the network costs, and the command that trains it: empty
+    where a program has to."""
 
     files: dict[str, str]
     costs: Costs
@@ -102,10 +103,10 @@ def plan(order: Order, folder: str) -> Built:
               order.network.dataset.test_images)
     solver = solver_text(order.recipe or order.network.recipe, run, order.settings)
     files["solver.prototxt"] = f"# {order.made}\n\n{solver}"
-    command = shlex.join(
-        ["netbuilder", "train", "--solver", os.path.normpath(f"{folder}/solver.prototxt")])
-    files["train.sh"] = render("job/train.sh", made=order.made, name=order.network.name,
-                               start=_start(folder), command=command)
+    command = _command(folder, train)
+    if command:
+        files["train.sh"] = render("job/train.sh", made=order.made, name=order.network.name,
+                                   start=_start(folder), command=command)
     built = Built(files, costs(graph), command)
     files["README.md"] = _card(order, built, facts(solver))
     return built
@@ -214,6 +215,14 @@ def _file(order: Order, name: str, parts: Sequence[str]) -> str:
 # What stands around them.
 
 
+def _command(folder: str, source: Source) -> str:
+    """The command that trains, or nothing where no command can."""
+    if source.TRAIN is None:
+        return ""
+    solver = os.path.normpath(f"{folder}/solver.prototxt")
+    return shlex.join(["netbuilder", "train", "--solver", solver, *source.TRAIN])
+
+
 def _start(folder: str) -> str:
     """The folder from which the paths count, as the script in ``folder`` can find it."""
     if os.path.isabs(folder):
@@ -229,4 +238,6 @@ def _card(order: Order, built: Built, recipe_facts: str) -> str:
         result=order.network.result(order.options), dataset=order.network.dataset,
         facts=recipe_facts, command=built.command,
         uses={name: USES[name] for name in [*built.files, "README.md"]},
+        changed=shlex.join(f"{name}={value}" for name, values in order.settings.items()
+                           for value in values),
     )

@@ -5,10 +5,15 @@ import os
 import sys
 
 gc.disable()  # it would take a tenth of a run that ends before it pays
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from netbuilder.cli.build import network_command  # noqa: E402
-from netbuilder.nets.resnet import resnet  # noqa: E402
+import checkout  # noqa: E402
+
+try:
+    from netbuilder.cli.build import network_command
+    from netbuilder.nets.resnet import resnet
+except ModuleNotFoundError as missing:
+    checkout.in_environment(missing)
 
 if __name__ == "__main__":
     network_command(resnet).main(prog_name=f"python {sys.argv[0]}")

@@ -182,7 +182,8 @@ def _report(order: Order, folder: str, built: Built) -> None:
     click.echo(f"stored values: {totals['stored_values']:,}")
     click.echo(f"multiply-accumulates of one image: {totals['macs']:,}")
     click.echo(f"files in {folder}: {', '.join(built.files)}")
-    click.echo(f"to train: {built.command}")
+    click.echo("to train: " + (built.command or "a program of yours hands the images over with "
+                                               "net.set_input_arrays; see README.md there"))
 
 
 def _filled_in(order: Order) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -246,3 +247,45 @@ def test_building_loads_no_numpy_and_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_script_without_its_packages_says_how_to_get_them(tmp_path: Path) -> None:
+    bare = tmp_path / "checkout"
+    shutil.copytree(ROOT / "app", bare / "app")
+    done = subprocess.run(
+        [sys.executable, "-S", str(bare / "app/imagenet/build_resnet.py"), "-b", "1"],
+        capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: this Python has no netbuilder; `make demo` sets up")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_script_finds_the_environment_of_its_checkout(tmp_path: Path) -> None:
+    bare = tmp_path / "checkout"
+    shutil.copytree(ROOT / "app", bare / "app")
+    python = bare / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "again: $@"\n')
+    python.chmod(0o755)
+    script = str(bare / "app/cifar10/build_resnet.py")
+    done = subprocess.run([sys.executable, "-S", script, "-n", "3"], capture_output=True,
+                          text=True, check=False, env={"PATH": os.environ["PATH"]})
+    assert done.stdout == f"again: {script} -n 3\n"
+
+
+@pytest.mark.parametrize(("kind", "ending"), [
+    ("image_list", "to train: netbuilder train --solver out/solver.prototxt --engine caffe"),
+    ("memory", "to train: a program of yours hands the images over with net.set_input_arrays; "
+               "see README.md there"),
+])
+def test_the_way_to_train_fits_the_data(kind: str, ending: str) -> None:
+    sources = ["--train-source", "a", "--test-source", "b"] if kind == "image_list" else []
+    done = run(*QUICK, "-o", "out", "--data", kind, *sources)
+    assert done.stdout.splitlines()[-1] == ending
+    assert Path("out/train.sh").exists() == ("caffe" in ending)
+    assert ("--engine caffe" in Path("out/README.md").read_text()) == ("caffe" in ending)
+
+
+def test_the_card_tells_what_was_set() -> None:
+    run(*QUICK, "-o", "out", "--set", "max_iter=5", "stepvalue=2")
+    assert "but for max_iter=5 stepvalue=2." in Path("out/README.md").read_text()
