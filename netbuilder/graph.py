@@ -58,7 +58,7 @@ def resolve(
     """
     chosen = passes.for_phase(passes.upgrade(net), phase, level, stages)
     _check_inputs(chosen, inputs or {})
-    builder = _Builder(Graph(chosen.name, phase), dict(inputs or {}))
+    builder = Builder(Graph(chosen.name, phase), dict(inputs or {}))
     for message in chosen.layer:
         builder.add(message)
     return builder.finish()
@@ -71,8 +71,16 @@ def _check_inputs(net: Any, inputs: Mapping[str, Shape]) -> None:
             raise GraphError(f'no blob is named "{name}"{did_you_mean(name, tops)}')
 
 
-class _Builder:
-    """Adds layers one by one, as Net::Init does."""
+def in_place(message: Any, index: int) -> bool:
+    """True if a layer's top of this index is its bottom of the same index."""
+    return index < len(message.bottom) and message.bottom[index] == message.top[index]
+
+
+class Builder:
+    """Adds layers one by one, as Net::Init does.
+
+    ``add`` is all of it; a linter, which does not stop at the first mistake, takes its steps.
+    """
 
     def __init__(self, graph: Graph, inputs: dict[str, Shape]) -> None:
         self.graph, self.inputs = graph, inputs
@@ -82,15 +90,18 @@ class _Builder:
         self.rates: dict[tuple[str, str], float] = {}  # (parameter name, field) -> multiplier
 
     def add(self, message: Any) -> None:
-        bottoms = [self._bottom(message, name) for name in message.bottom]
-        phase = message.phase if message.HasField("phase") else self.graph.phase
-        told = {top: self.inputs[top] for top in message.top if top in self.inputs}
-        layer = self._layer(message, bottoms, phase, told)
-        self._add_tops(layer)
-        self._share(layer)
+        bottoms = [self.bottom(message, name) for name in message.bottom]
+        layer = self.layer(message, bottoms)
+        for index, shape in enumerate(layer.top_shapes[: len(layer.tops)]):
+            self.check_top(layer, index, shape)
+            self.record_top(message, index, shape)
+        self.share(layer)
         self.graph.layers.append(layer)
 
-    def _layer(self, message: Any, bottoms: list[Shape], phase: int, told: dict) -> Layer:
+    def layer(self, message: Any, bottoms: list[Shape]) -> Layer:
+        """The layer itself, its bottoms' shapes given."""
+        phase = message.phase if message.HasField("phase") else self.graph.phase
+        told = {top: self.inputs[top] for top in message.top if top in self.inputs}
         try:
             layer = layer_class(message.type)(message, bottoms, phase, told)
         except NetbuilderError as error:
@@ -104,7 +115,8 @@ class _Builder:
                                  f"({layer.type}) makes it, so its shape cannot be given")
         return layer
 
-    def _bottom(self, message: Any, name: str) -> Shape:
+    def bottom(self, message: Any, name: str) -> Shape:
+        """The shape of a bottom; GraphError if no layer above makes it."""
         if name not in self.graph.blobs:
             known = did_you_mean(name, self.graph.blobs)
             raise GraphError(f'layer "{message.name}" ({message.type}): no layer above it makes '
@@ -112,17 +124,21 @@ class _Builder:
         self.takers[name].append(message.name)
         return self.graph.blobs[name]
 
-    def _add_tops(self, layer: Layer) -> None:
-        for index, (top, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=False)):
-            in_place = index < len(layer.bottoms) and layer.bottoms[index] == top
-            if in_place:
-                self._check_in_place(layer, top, shape)
-            elif top in self.makers:
-                raise GraphError(f'blob "{top}" is made twice: by layer "{self.makers[top]}" and '
-                                 f'by layer "{layer.name}"')
-            self.makers[top] = layer.name
-            self.takers[top] = [LOSS] * any(layer.message.loss_weight[index: index + 1])
-            self.graph.blobs[top] = shape
+    def check_top(self, layer: Layer, index: int, shape: Shape) -> None:
+        """Raises GraphError or ShapeError if the layer cannot make this top."""
+        top = layer.tops[index]
+        if in_place(layer.message, index):
+            self._check_in_place(layer, top, shape)
+        elif top in self.makers:
+            raise GraphError(f'blob "{top}" is made twice: by layer "{self.makers[top]}" and '
+                             f'by layer "{layer.name}"')
+
+    def record_top(self, message: Any, index: int, shape: Shape) -> None:
+        """From here on the blob is what this layer made."""
+        top = message.top[index]
+        self.makers[top] = message.name
+        self.takers[top] = [LOSS] * any(message.loss_weight[index: index + 1])
+        self.graph.blobs[top] = shape
 
     def _check_in_place(self, layer: Layer, top: str, shape: Shape) -> None:
         if not layer.in_place_allowed:
@@ -135,7 +151,7 @@ class _Builder:
             raise GraphError(f'layer "{layer.name}" ({layer.type}): cannot work in place on '
                              f'"{top}", which {others} takes as well; give its top another name')
 
-    def _share(self, layer: Layer) -> None:
+    def share(self, layer: Layer) -> None:
         """Parameters with a name live in the first layer that has it (Net::AppendParam)."""
         for index, (spec, blob) in enumerate(zip(layer.message.param, layer.blobs, strict=False)):
             if not spec.name:
