@@ -1,69 +1,55 @@
-"""Costs for people: a table of the layers, and the totals in both conventions."""
+"""Costs for people: the layers, folded where there are many, and the totals by convention."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from netbuilder.analysis.costs import COUNTS, Costs, LayerRow
+from netbuilder.analysis.costs import COUNTS, Costs
+from netbuilder.analysis.fold import LONG, Group, fold
+from netbuilder.analysis.report import Part, Sheet
 from netbuilder.layer import show
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
+# The columns of a table for people; the totals below it, CSV and JSON have every count.
 COLUMNS = {"learned_params": "learned", "stored_values": "stored", "macs": "MACs"}
-CONVENTIONS = {
-    "true counts": tuple(COLUMNS),
-    "pynetbuilder's convention": ("documented_params", "documented_flops"),
-}
+TRUE, DOCUMENTED = "true counts", "pynetbuilder's convention"
 
 
-def print_table(costs: Costs) -> None:
-    """Prints the layers and the totals to stdout, in colour on a terminal.
-
-    In a pipe every column is as wide as it needs to be, so that no name is cut.
-    """
-    from rich.console import Console
-
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 10_000
-    console.print(f"{costs.name or 'a net without a name'}, phase {costs.phase}: "
-                  f"{len(costs.layers)} layers, batch {costs.batch}")
-    console.print(_layers(costs), _totals(costs.totals))
+def report(costs: Costs, folded: bool | None = None) -> list[Part]:
+    """The layers and the totals. ``folded`` None folds a net of more than LONG layers."""
+    if folded is None:
+        folded = len(costs.layers) > LONG
+    groups = fold(costs.layers) if folded else [Group(row.name, (row,)) for row in costs.layers]
+    title = (f"{costs.name or 'a net without a name'}, phase {costs.phase}: "
+             f"{len(costs.layers)} layers, batch {costs.batch}")
+    if folded:
+        title += f"; folded into {len(groups)} rows by their names"
     free = sorted({row.type for row in costs.layers} - {r.type for r in costs.layers if r.macs})
-    console.print(f"Layers without multiply-accumulates: {', '.join(free) or 'none'}")
+    return [title, _layers(groups), totals(costs.totals),
+            f"Layers without multiply-accumulates: {', '.join(free) or 'none'}"]
 
 
-def _layers(costs: Costs) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("layer", "type", "top shapes"):
-        table.add_column(heading, overflow="fold")
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in costs.layers:
-        table.add_row(*_cells(row))
-    return table
+def _layers(groups: list[Group]) -> Sheet:
+    headings = ["layer", "type", "top shapes", *COLUMNS.values()]
+    return Sheet(headings, [_cells(group) for group in groups], len(COLUMNS))
 
 
-def _cells(row: LayerRow) -> list[str]:
-    shapes = " ".join(map(show, row.top_shapes))
-    numbers = (f"{getattr(row, name):,}" if getattr(row, name) else "" for name in COLUMNS)
-    return [row.name, row.type, shapes, *numbers]
+def _cells(group: Group) -> list[str]:
+    counts = group.counts
+    numbers = (f"{counts[name]:,}" if counts[name] else "" for name in COLUMNS)
+    return [group.name, group.type, " ".join(map(show, group.top_shapes)), *numbers]
 
 
-def _totals(totals: dict[str, int]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("total, for one image")
-    table.add_column()
-    table.add_column(justify="right")
-    for convention, names in CONVENTIONS.items():
+def totals(counts: Mapping[str, int]) -> Sheet:
+    """Every total under its convention."""
+    rows: list[list[str]] = []
+    for convention, names in conventions().items():
         for name in names:
             heading = convention if name == names[0] else ""
-            table.add_row(heading, COUNTS[name], f"{totals[name]:,}")
-    return table
+            rows.append([heading, COUNTS[name], f"{counts[name]:,}"])
+    return Sheet(["total, for one image", "", ""], rows, 1)
+
+
+def conventions() -> dict[str, list[str]]:
+    """The names in COUNTS by the convention that they follow."""
+    documented = [name for name in COUNTS if name.startswith("documented_")]
+    return {TRUE: [name for name in COUNTS if name not in documented], DOCUMENTED: documented}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,7 +10,9 @@ import click
 from netbuilder import passes
 from netbuilder.analysis.costs import Costs, costs
 from netbuilder.analysis.export import to_csv, to_json
-from netbuilder.analysis.table import print_table
+from netbuilder.analysis.fold import LONG
+from netbuilder.analysis.report import print_report, to_markdown
+from netbuilder.analysis.table import report
 from netbuilder.cli.main import FriendlyCommand
 from netbuilder.graph import resolve
 from netbuilder.layer import Shape
@@ -29,36 +32,56 @@ class InputShape(click.ParamType):
         return blob, tuple(map(int, sizes))
 
 
-def _print_csv(result: Costs) -> None:
-    click.echo(to_csv(result), nl=False)
+def _print(text: str) -> None:
+    click.echo(text, nl=False)
 
 
-def _print_json(result: Costs) -> None:
-    click.echo(to_json(result), nl=False)
+FORMATS: dict[str, Callable[[Costs, bool | None], None]] = {
+    "table": lambda result, fold: print_report(report(result, fold)),
+    "markdown": lambda result, fold: _print(to_markdown(report(result, fold))),
+    "csv": lambda result, fold: _print(to_csv(result)),
+    "json": lambda result, fold: _print(to_json(result)),
+}
+FOLDING = ("table", "markdown")
 
 
-FORMATS = {"table": print_table, "csv": _print_csv, "json": _print_json}
+def net_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: the options that choose a net's layers and tell what its file does not."""
+    options = (
+        click.option("--phase", type=click.Choice(["TRAIN", "TEST"], case_sensitive=False),
+                     help="Default: the phase the file is for; the output says which."),
+        click.option("--level", type=int, default=0, show_default=True,
+                     help="Level of the net's state."),
+        click.option("--stage", "stages", multiple=True, metavar="S",
+                     help="Stage of the net's state."),
+        click.option("--input", "inputs", multiple=True, type=InputShape(),
+                     metavar=InputShape.name, help="Shape of a blob that the file does not tell."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command(cls=FriendlyCommand)
 @click.argument("file")
-@click.option("--phase", type=click.Choice(["TRAIN", "TEST"], case_sensitive=False),
-              help="Default: the phase the file is for; the output says which.")
-@click.option("--level", type=int, default=0, show_default=True, help="Level of the net's state.")
-@click.option("--stage", "stages", multiple=True, metavar="S", help="Stage of the net's state.")
-@click.option("--input", "inputs", multiple=True, type=InputShape(), metavar=InputShape.name,
-              help="Shape of a blob that the file does not tell.")
+@net_options
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="table",
-              show_default=True, help="A table for people, CSV or JSON for programs.")
+              show_default=True, help="Tables are for people, CSV and JSON for programs.")
+@click.option("--fold/--no-fold", default=None,
+              help="One row for the layers of a stage, block or lego, or a row for each layer. "
+                   f"Default: a table of more than {LONG} layers is folded.")
 def summary(*, file: str, phase: str | None, level: int, stages: tuple[str, ...],
-            inputs: tuple[tuple[str, Shape], ...], form: str) -> None:
+            inputs: tuple[tuple[str, Shape], ...], form: str, fold: bool | None) -> None:
     """Count a network's parameters and multiply-accumulates from its prototxt FILE.
 
     Works on any Caffe network, with the shapes that Caffe would compute; nothing is run.
     """
     from netbuilder.proto.io import read_net
 
+    if fold is not None and form not in FOLDING:
+        raise click.UsageError(f"--fold and --no-fold are for tables; --format {form} always has "
+                               "every layer")
     net = read_net(file)
     number = (caffe_pb2.Phase.Value(phase.upper()) if phase
               else passes.default_phase(net, level, stages))
-    FORMATS[form](costs(resolve(net, number, level, stages, dict(inputs))))
+    FORMATS[form](costs(resolve(net, number, level, stages, dict(inputs))), fold)
