@@ -17,11 +17,42 @@ NetbuilderError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import ClassVar
+
+_LONGEST = 2000  # characters of a text, and
+_LONGEST_WORD = 400  # of one word in it: room for a path, not for what a hostile file calls a name
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+_LISTED = 12  # known names in a message
 
 
 class NetbuilderError(Exception):
-    """Base of all errors of this package; its text is meant for the user."""
+    """Base of all errors of this package; its text is meant for the user.
+
+    The text often quotes an untrusted file, so it is one line (an engine's last words may be
+    several), without control characters, and of bounded length: what is too long loses its middle.
+    """
+
+    keeps_lines: ClassVar[bool] = False
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(_presentable(str(text), "\n\t" if self.keeps_lines else ""))
+
+
+def _presentable(text: str, kept: str) -> str:
+    if len(text) > _LONGEST_WORD:
+        text = _LONG_WORD.sub(lambda word: _cut(word[0], _LONGEST_WORD), text)
+        text = text if kept else _cut(text, _LONGEST)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in kept else
+                   char.encode("unicode_escape").decode() for char in text)
+
+
+def _cut(text: str, longest: int) -> str:
+    half = (longest - 5) // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
 
 
 class ParseError(NetbuilderError):
@@ -74,6 +105,8 @@ class DataError(NetbuilderError):
 class EngineError(NetbuilderError):
     """An engine that could not do its work."""
 
+    keeps_lines = True
+
 
 class EngineNotFound(EngineError):
     """No interpreter with the wanted engine was found; the text says how to get one."""
@@ -84,14 +117,22 @@ class CaffeCrashed(EngineError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A closing phrase such as ``; did you mean "kernel_size"?``, empty if nothing is near."""
+    """A closing phrase such as ``; did you mean "kernel_size"?``, empty if nothing is near.
+
+    Comparing costs time: of many names only the last 500 are looked at, and none that is long.
+    """
     import difflib  # only an error needs it
 
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    if len(word) > 80:
+        return ""
+    names = sorted(name for name in [*known][-500:] if len(name) <= 80)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def one_of(word: str, known: Iterable[str]) -> str:
     """A closing phrase that lists what is known: ``; known: a, b``, with the nearest first."""
-    names, near = list(known), did_you_mean(word, known)
-    return f"{near} Known: {', '.join(names)}" if near else f"; known: {', '.join(names)}"
+    names = list(known)
+    near = did_you_mean(word, names)
+    rest = f" ... ({len(names)} in all)" if len(names) > _LISTED else ""
+    return f"{near or ';'} {'K' if near else 'k'}nown: {', '.join(names[:_LISTED])}{rest}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -11,12 +12,16 @@ from google.protobuf.message import DecodeError, Message
 from netbuilder.errors import BuildError, ParseError
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps, parse
+from netbuilder.proto.wire import check_size
 
 Path = str | os.PathLike[str]
 M = TypeVar("M", bound=Message)
 
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))  # what no text has, and every binary
 _SNIFFED = 4096
+_NO_FILES = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "Is a pipe"}
+_MAX_TEXT = 32 << 20
+_MAX_BINARY = (2 << 30) - 1  # protobuf's own limit
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BINARY_KINDS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
@@ -26,11 +31,30 @@ _BINARY_KINDS = {
 
 
 def _read(path: Path) -> bytes:
+    """The bytes of a regular file: a pipe may never end, and a device such as /dev/zero never does.
+
+    Text of more than 32 MiB (about 100,000 layers) is refused after its first bytes.
+    """
+    source = os.fspath(path)
     try:
+        status = os.stat(path)
+        what = stat.S_IFMT(status.st_mode)
+        if what != stat.S_IFREG:
+            raise ParseError(f"cannot be read: {_NO_FILES.get(what, 'Is a device')}", source)
         with open(path, "rb") as file:
-            return file.read()
+            start = file.read(_SNIFFED)
+            limit = _MAX_TEXT if _is_text(start) else _MAX_BINARY
+            data = start + file.read(limit + 1 - len(start)) if status.st_size <= limit else None
     except OSError as reason:
-        raise ParseError(f"cannot be read: {reason.strerror}", os.fspath(path)) from None
+        raise ParseError(f"cannot be read: {reason.strerror}", source) from None
+    except MemoryError:
+        raise ParseError("is too large for the memory that there is", source) from None
+    except ValueError as reason:  # a NUL in the path, or no encoding for it
+        raise ParseError(f"cannot be read: {reason}", source) from None
+    if data is None or len(data) > limit:
+        raise ParseError(f"is larger than {limit >> 20} MiB, too much for a "
+                         f"{'text' if limit == _MAX_TEXT else 'binary file'}", source)
+    return data
 
 
 def _is_text(data: bytes) -> bool:
@@ -70,6 +94,7 @@ def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
     for magic, what in _BINARY_KINDS.items():
         if data.startswith(magic):
             raise ParseError(f"is {what}, not a binary {kind.__name__}", source)
+    check_size(data, kind.DESCRIPTOR, source)
     try:
         message = kind.FromString(data)
     except DecodeError:
@@ -100,6 +125,12 @@ def read_net(path: Path) -> Message:
     data, source = _read(path), os.fspath(path)
     read = _parse_text if _is_text(data) or data.startswith(_UTF16) else _parse_binary
     return read(data, caffe_pb2.NetParameter, source)
+
+
+def is_binary(path: Path) -> bool:
+    """True for what `read_net` reads as a .caffemodel. Raises ParseError."""
+    data = _read(path)
+    return not (_is_text(data) or data.startswith(_UTF16))
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from netbuilder.errors import ParseError, did_you_mean
 from netbuilder.proto.scalars import SPACE, VALUE, converter, is_repeated
+from netbuilder.proto.wire import MAX_MESSAGES
 
 _STATEMENT = re.compile(
     rf"{SPACE}(?:([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9_]){SPACE}(:)?{SPACE}"
@@ -65,6 +66,7 @@ class _Parser:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source = text, source
         self.open: list[tuple[Descriptor, int]] = []  # messages around this place: type, start
+        self.messages = 0
 
     def fill(self, message: Message, fields: _Fields, closer: str, at: int) -> int:
         """Reads statements from `at` on until `closer`; returns where it ends."""
@@ -93,6 +95,9 @@ class _Parser:
     def enter(self, fields: _Fields, at: int) -> None:
         if len(self.open) == _DEPTH:
             raise self.error(f"messages are nested more than {_DEPTH} deep", at)
+        self.messages += 1
+        if self.messages > MAX_MESSAGES:
+            raise self.error(f"more than {MAX_MESSAGES} messages, more than any network has", at)
         self.open.append((fields.descriptor, at))
 
     def leave(self, closer: str, close: str | None, found: re.Match[str]) -> int:
@@ -203,6 +208,42 @@ class _Parser:
         else:
             text += did_you_mean(name, kind.fields_by_name)
         return self.error(text, at)
+
+
+class _Marker(_Parser):
+    """Notes where each field of the outermost message stands."""
+
+    def __init__(self, text: str, source: str) -> None:
+        super().__init__(text, source)
+        self.marks: list[tuple[str, int]] = []
+
+    def scalar(self, message: Message, field: _Field, value: str, at: int) -> None:
+        self.mark(field, at)
+        super().scalar(message, field, value, at)
+
+    def nested(self, message: Message, field: _Field, opener: str, at: int) -> int:
+        self.mark(field, at)
+        return super().nested(message, field, opener, at)
+
+    def mark(self, field: _Field, at: int) -> None:
+        if len(self.open) == 1:
+            self.marks.append((field.name, max(self.text.rfind(field.name, 0, at), 0)))
+
+
+def places(text: str, kind: type[Message]) -> dict[str, list[tuple[int, int]]]:
+    """Where the fields of a text's outermost message stand: name to (line, column) of each value.
+
+    Parses the text once more, so it is for those who explain a file. Raises ParseError.
+    """
+    marker = _Marker(text, "<string>")
+    marker.fill(kind(), _fields(kind.DESCRIPTOR), "", 0)
+    found: dict[str, list[tuple[int, int]]] = {}
+    line, start, seen = 1, 0, 0  # the line of the last mark, where that line starts, the mark
+    for name, at in marker.marks:
+        line += text.count("\n", seen, at)
+        start, seen = text.rfind("\n", 0, at) + 1, at
+        found.setdefault(name, []).append((line, at - start + 1))
+    return found
 
 
 def parse(text: str, message: M, source: str = "<string>") -> M:

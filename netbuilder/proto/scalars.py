@@ -51,6 +51,8 @@ def _integer_converter(kind: str, low: int, high: int) -> Converter:
         if not _integer.fullmatch(digits):
             raise ValueError(f"takes an integer ({kind}), not {word}")
         base = 16 if digits[1:2] in ("x", "X") else 8 if digits[0] == "0" else 10
+        if base == 10 and len(digits) > 40:  # Python would refuse in words of its own
+            raise ValueError(f"takes an integer from {low} to {high} ({kind}), not {word}")
         value = -int(digits, base) if negative else int(digits, base)
         if not low <= value <= high or (negative and not low):  # not even -0
             raise ValueError(f"takes an integer from {low} to {high} ({kind}), not {word}")
