@@ -40,8 +40,28 @@ class Graph:
 
     @property
     def batch(self) -> int:
-        """Images per pass: the first dimension of the first blob that is not a scalar."""
-        return next((shape[0] for shape in self.blobs.values() if shape), 1)
+        """Images (or sequences) per pass, 1 where nothing tells.
+
+        It is the first dimension of the first blob that a source makes, scalars left out; the
+        second one, if a recurrent layer takes that blob's steps as they are: (T, N, ...).
+        """
+        sources = (layer for layer in self.layers if not layer.bottoms and not layer.blobs)
+        named = ((top, shape) for layer in sources
+                 for top, shape in zip(layer.tops, layer.top_shapes, strict=False) if shape)
+        name, shape = next(named, ("", (1,)))
+        return shape[1] if name in self._time_major() else shape[0]
+
+    def _time_major(self) -> set[str]:
+        """The blobs (T, N, ...) that recurrent layers take, and those that lead there unbroken."""
+        found: set[str] = set()
+        for layer in reversed(self.layers):
+            if layer.time_major:
+                found.update(layer.bottoms[:2])
+            steps = {shape[:2] for top, shape in zip(layer.tops, layer.top_shapes, strict=False)
+                     if top in found}
+            found.update(name for name, shape in zip(layer.bottoms, layer.bottom_shapes,
+                                                     strict=True) if shape[:2] in steps)
+        return found
 
 
 def resolve(
@@ -147,7 +167,7 @@ class Builder:
             layer.fail(f'cannot work in place: its bottom "{top}" is '
                        f"{show(self.graph.blobs[top])}, its top {show(shape)}")
         if len(self.takers[top]) > 1:  # Caffe's splits give each taker a copy (insert_splits.cpp)
-            others = " and ".join(self.takers[top][:-1])
+            others = " and ".join(self.takers[top][:-1][:3])
             raise GraphError(f'layer "{layer.name}" ({layer.type}): cannot work in place on '
                              f'"{top}", which {others} takes as well; give its top another name')
 

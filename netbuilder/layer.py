@@ -40,6 +40,32 @@ class BlobSpec:
         return prod(self.shape)
 
 
+@dataclass(frozen=True)
+class Operations:
+    """Arithmetic of a forward pass, by kind; docs/counting.md defines each.
+
+    Subtractions are additions; logarithms, powers, roots and tanh are exponentials.
+    """
+
+    multiplications: int = 0
+    additions: int = 0
+    comparisons: int = 0
+    divisions: int = 0
+    exponentials: int = 0
+
+    def __add__(self, other: Operations) -> Operations:
+        return Operations(*(mine + theirs for mine, theirs in
+                            zip(self.kinds.values(), other.kinds.values(), strict=True)))
+
+    def __mul__(self, times: int) -> Operations:
+        return Operations(*(count * times for count in self.kinds.values()))
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Each count by its name."""
+        return vars(self)
+
+
 class Layer:
     """One layer, resolved: its message, its phase, and the shapes of its bottoms and tops.
 
@@ -53,6 +79,9 @@ class Layer:
     tops_wanted: ClassVar[tuple[int, int | None]] = (1, 1)
     auto_top: ClassVar[bool] = False  # Caffe adds the top of a loss that names none
     in_place_allowed: ClassVar[bool] = True  # where Caffe does not check it
+    fork: ClassVar[str] = ""  # who has the type, where real Caffe has not
+    free: ClassVar[bool] = False  # moves values, computes none
+    time_major: ClassVar[bool] = False  # takes steps first: (T, N, ...) and the marks (T, N)
 
     def __init__(
         self,
@@ -104,6 +133,10 @@ class Layer:
         """Multiply-accumulates of one forward pass over the whole batch."""
         return 0
 
+    def operations(self) -> Operations | None:
+        """The arithmetic of one forward pass over the whole batch; None where no rule is known."""
+        return Operations() if self.free else None
+
     def documented_flops(self) -> int:
         """pynetbuilder's count (docs/counting.md): the first blob once, for one image."""
         return self.blobs[0].count if self.blobs else 0
@@ -125,6 +158,11 @@ class Layer:
             if not blob.count:  # Caffe's fillers refuse it
                 self.fail(f"its {blob.name} blob would be empty: {show(blob.shape)}")
         return blobs
+
+    @property
+    def count(self) -> int:
+        """How many values the first bottom has."""
+        return prod(self.bottom_shapes[0])
 
     @property
     def top_count(self) -> int:

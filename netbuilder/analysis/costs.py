@@ -7,18 +7,27 @@ everything that prints iterates over COUNTS. docs/counting.md defines each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from netbuilder.graph import Graph
-from netbuilder.layer import BlobSpec, Layer, Shape
+from netbuilder.layer import BlobSpec, Layer, Operations, Shape
 from netbuilder.proto import caffe_pb2
 
 COUNTS = {
     "learned_params": "learned parameters",
     "stored_values": "stored values",
     "macs": "multiply-accumulates",
+    "flops": "FLOPs",
+    "multiplications": "multiplications",
+    "additions": "additions",
+    "comparisons": "comparisons",
+    "divisions": "divisions",
+    "exponentials": "exponentials",
     "documented_params": "params",
     "documented_flops": "flops",
 }
+VALUE_BYTES = 4  # Caffe computes in float
+
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,9 @@ class LayerRow:
     """A layer: its place in the net, and its costs for one image.
 
     A shared parameter counts in the layer that holds it, once; pynetbuilder's convention
-    (``documented_...``) counts it in every layer, as that tool did.
+    (``documented_...``) counts it in every layer, as that tool did. ``operations`` is None where
+    no rule is known. ``bytes_moved`` and ``intensity`` (two operations per MAC, per byte moved)
+    are of the whole batch, for which parameters are read once.
     """
 
     name: str
@@ -49,6 +60,44 @@ class LayerRow:
     macs: int
     documented_params: int
     documented_flops: int
+    operations: Operations | None
+    bytes_moved: int
+    intensity: float
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions."""
+        return self.multiplications + self.additions
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications; 0 as well for a layer that is not counted."""
+        return self.operations.multiplications if self.operations else 0
+
+    @property
+    def additions(self) -> int:
+        """Additions and subtractions."""
+        return self.operations.additions if self.operations else 0
+
+    @property
+    def comparisons(self) -> int:
+        """Comparisons of two values."""
+        return self.operations.comparisons if self.operations else 0
+
+    @property
+    def divisions(self) -> int:
+        """Divisions."""
+        return self.operations.divisions if self.operations else 0
+
+    @property
+    def exponentials(self) -> int:
+        """Exponentials, logarithms, powers, roots and tanh."""
+        return self.operations.exponentials if self.operations else 0
+
+    @property
+    def counted(self) -> bool:
+        """False if no rule tells the layer's arithmetic, so that its zeros mean nothing."""
+        return self.operations is not None
 
     @property
     def learned_params(self) -> int:
@@ -81,20 +130,33 @@ class Costs:
         """Every count of COUNTS over the whole net, by its name."""
         return {name: sum(getattr(row, name) for row in self.layers) for name in COUNTS}
 
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The layer types whose arithmetic no rule tells, sorted."""
+        return tuple(sorted({row.type for row in self.layers if not row.counted}))
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The layer types of this net that compute nothing, sorted."""
+        busy = {row.type for row in self.layers if row.operations != Operations()}
+        return tuple(sorted({row.type for row in self.layers} - busy))
+
 
 def costs(graph: Graph) -> Costs:
     """The costs of a net, for one image: the batch size never enters."""
+    batch = graph.batch
     return Costs(
         name=graph.name,
         phase=caffe_pb2.Phase.Name(graph.phase),
-        batch=graph.batch,
-        layers=tuple(_row(graph, index) for index in range(len(graph.layers))),
+        batch=batch,
+        layers=tuple(_row(graph, index, batch) for index in range(len(graph.layers))),
         blobs=dict(graph.blobs),
     )
 
 
-def _row(graph: Graph, position: int) -> LayerRow:
+def _row(graph: Graph, position: int, batch: int) -> LayerRow:
     layer: Layer = graph.layers[position]
+    macs, moved, operations = layer.macs(), _bytes_moved(layer), layer.operations()
     return LayerRow(
         name=layer.name,
         type=layer.type,
@@ -102,10 +164,20 @@ def _row(graph: Graph, position: int) -> LayerRow:
         tops=layer.tops,
         top_shapes=layer.top_shapes[: len(layer.tops)],
         params=tuple(_param(graph, position, i, blob) for i, blob in enumerate(layer.blobs)),
-        macs=_per_image(layer.macs(), graph.batch),
+        macs=_per_image(macs, batch),
         documented_params=layer.blobs[0].count if layer.blobs else 0,
         documented_flops=layer.documented_flops(),
+        operations=operations and Operations(
+            *(_per_image(count, batch) for count in operations.kinds.values())),
+        bytes_moved=moved,
+        intensity=2 * macs / moved if moved else 0.0,
     )
+
+
+def _bytes_moved(layer: Layer) -> int:
+    """Bottoms and parameters read, tops written, each once, for the whole batch."""
+    shapes = (*layer.bottom_shapes, *layer.top_shapes, *(blob.shape for blob in layer.blobs))
+    return VALUE_BYTES * sum(map(prod, shapes))
 
 
 def _param(graph: Graph, position: int, index: int, blob: BlobSpec) -> ParamRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import MAX_COUNT, Layer, Operations, Shape, register, show
 
 
 def window_extent(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
@@ -44,6 +44,9 @@ class Window(Layer):
         for what in ("kernel", "stride", "dilation"):
             if 0 in getattr(self, what):
                 self.fail(f"{what} is {show(getattr(self, what))}; every value must be positive")
+        for what in ("kernel", "stride", "pad", "dilation"):  # Caffe counts in int
+            if max(getattr(self, what), default=0) > MAX_COUNT:
+                self.fail(f"{what} is {show(getattr(self, what))}; values must be below 2^31")
 
     def _pair_or_list(self, listed: str, stem: str, axes: int, default: int | None) -> Shape:
         """A field given either as a list (``stride``) or as the pair ``stride_h, stride_w``."""
@@ -112,6 +115,10 @@ class _BiasedWindow(Window):
         bias = [("bias", (self.num_output,))] if self.bias_term else []
         return [("weight", self.weight_shape()), *bias]
 
+    def operations(self) -> Operations:
+        macs = self.macs()
+        return Operations(macs, macs + self.bias_term * sum(map(prod, self.top_shapes)))
+
 
 @register
 class Convolution(_BiasedWindow):
@@ -156,6 +163,8 @@ class Deconvolution(_BiasedWindow):
 @register
 class Im2col(Window):
     """The windows of a convolution laid out as columns (im2col_layer.cpp)."""
+
+    free = True
 
     def setup(self) -> None:
         super().setup()

@@ -17,6 +17,7 @@ from netbuilder.layer import Layer, Shape, register
 class Source(Layer):
     """A layer without bottoms."""
 
+    free = True
     bottoms_wanted = (0, 0)
     tops_wanted = (1, None)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 _Eltwise = caffe_pb2.EltwiseParameter
+_Reduction = caffe_pb2.ReductionParameter
+
+# For each value: find the largest, subtract it, exp, add up, divide.
+SOFTMAX = Operations(additions=2, comparisons=1, divisions=1, exponentials=1)
 
 
 @register
@@ -31,6 +35,15 @@ class Eltwise(Layer):
         if self.operation == _Eltwise.PROD and self.fields.coeff:
             self.fail("coefficients are for SUM only")
 
+    def operations(self) -> Operations:
+        pairs = len(self.bottom_shapes) - 1
+        if self.operation == _Eltwise.PROD:
+            return Operations(multiplications=pairs) * self.count
+        if self.operation == _Eltwise.MAX:
+            return Operations(comparisons=pairs) * self.count
+        weighted = sum(coeff != 1 for coeff in self.coeff)
+        return Operations(multiplications=weighted, additions=pairs) * self.count
+
 
 @register
 class Softmax(Layer):
@@ -40,6 +53,9 @@ class Softmax(Layer):
 
     def setup(self) -> None:
         self.softmax_axis = self.axis(self.fields.axis)
+
+    def operations(self) -> Operations:
+        return SOFTMAX * self.count
 
 
 @register
@@ -65,6 +81,9 @@ class ArgMax(Layer):
         # Always at least three axes: (N, 1 or 2, top_k, 1, ...).
         return [(shape[0], kinds, self.top_k) + (1,) * max(len(shape) - 3, 0)]
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=self.top_k) * self.count
+
 
 @register
 class Reduction(Layer):
@@ -78,3 +97,13 @@ class Reduction(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [self.bottom_shapes[0][: self.first_axis]]
+
+    def operations(self) -> Operations:
+        each = {
+            _Reduction.SUM: Operations(additions=1),
+            _Reduction.MEAN: Operations(additions=1),
+            _Reduction.ASUM: Operations(additions=1, comparisons=1),
+            _Reduction.SUMSQ: Operations(multiplications=1, additions=1),
+        }[self.operation]
+        scaled = self.operation == _Reduction.MEAN or self.coeff != 1
+        return each * self.count + Operations(multiplications=scaled * prod(self.top_shapes[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 
 
 @register
@@ -32,6 +32,10 @@ class InnerProduct(Layer):
 
     def macs(self) -> int:
         return prod(self.bottom_shapes[0][: self.first_axis]) * self.blobs[0].count
+
+    def operations(self) -> Operations:
+        bias = prod(self.top_shapes[0]) if self.bias_term else 0
+        return Operations(self.macs(), self.macs() + bias)
 
 
 class _AlongAxes(Layer):
@@ -79,6 +83,9 @@ class Scale(_AlongAxes):
         scale = [("scale", self.operand_shape)] if self.learned else []
         return scale + ([("bias", self.operand_shape)] if self.bias_term else [])
 
+    def operations(self) -> Operations:
+        return Operations(multiplications=1, additions=self.bias_term) * self.count
+
 
 @register
 class Bias(_AlongAxes):
@@ -88,6 +95,9 @@ class Bias(_AlongAxes):
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("bias", self.operand_shape)] if self.learned else []
+
+    def operations(self) -> Operations:
+        return Operations(additions=1) * self.count
 
 
 @register
@@ -108,3 +118,6 @@ class Embed(Layer):
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         bias = [("bias", (self.num_output,))] if self.bias_term else []
         return [("weight", (self.input_dim, self.num_output)), *bias]
+
+    def operations(self) -> Operations:
+        return Operations(additions=self.bias_term) * prod(self.top_shapes[0])

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layers.elementwise import SOFTMAX
+from netbuilder.proto import caffe_pb2
+
+# For each label: log(max(p, tiny)), subtracted from the loss.
+LOG_LOSS = Operations(additions=1, comparisons=1, exponentials=1)
 
 
 class Loss(Layer):
@@ -50,6 +55,9 @@ class SoftmaxWithLoss(Loss):
         self.softmax_axis = self.axis(self.fields.axis)
         check_labels(self, self.softmax_axis)
 
+    def operations(self) -> Operations:
+        return SOFTMAX * self.count + LOG_LOSS * prod(self.bottom_shapes[1])
+
 
 @register
 class EuclideanLoss(Loss):
@@ -61,6 +69,9 @@ class EuclideanLoss(Loss):
         if first != second:
             self.fail(f"bottoms {show(self.bottom_shapes[0])} and {show(self.bottom_shapes[1])} "
                       f"differ in size")
+
+    def operations(self) -> Operations:
+        return Operations(multiplications=1, additions=2) * self.count
 
 
 @register
@@ -83,6 +94,9 @@ class Accuracy(Layer):
     def shapes(self) -> Sequence[Shape]:
         return [(), (self.bottom_shapes[0][self.label_axis],)][: self.top_count]
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=1) * self.count
+
 
 def legacy(shape: Shape) -> Shape:
     """A shape of at most four axes as (N, C, H, W), ones behind (Blob::LegacyShape)."""
@@ -95,6 +109,11 @@ class HingeLoss(Loss):
 
     param = "hinge_loss_param"
 
+    def operations(self) -> Operations:
+        squared = self.fields.norm == caffe_pb2.HingeLossParameter.L2
+        each = Operations(multiplications=squared, additions=2, comparisons=1)
+        return each * self.count + Operations(multiplications=1) * self.bottom_shapes[0][0]
+
 
 @register
 class MultinomialLogisticLoss(Loss):
@@ -104,6 +123,9 @@ class MultinomialLogisticLoss(Loss):
         super().setup()
         if legacy(self.bottom_shapes[1])[1:] != (1, 1, 1):
             self.fail(f"needs one label per image, not {show(self.bottom_shapes[1])}")
+
+    def operations(self) -> Operations:
+        return LOG_LOSS * self.bottom_shapes[0][0]
 
 
 @register
@@ -115,6 +137,11 @@ class SigmoidCrossEntropyLoss(Loss):
         if prod(self.bottom_shapes[0]) != prod(self.bottom_shapes[1]):
             self.fail(f"predictions {show(self.bottom_shapes[0])} and targets "
                       f"{show(self.bottom_shapes[1])} differ in size")
+
+    def operations(self) -> Operations:
+        # loss -= x (t - [x >= 0]) - log(1 + exp(-|x|))
+        return Operations(multiplications=1, additions=4, comparisons=1,
+                          exponentials=2) * self.count
 
 
 @register
@@ -139,6 +166,9 @@ class InfogainLoss(Loss):
     def shapes(self) -> Sequence[Shape]:
         return [(), self.bottom_shapes[0]][: self.top_count]
 
+    def operations(self) -> Operations:
+        return (SOFTMAX + LOG_LOSS + Operations(multiplications=1)) * self.count
+
 
 @register
 class ContrastiveLoss(Loss):
@@ -154,3 +184,10 @@ class ContrastiveLoss(Loss):
         if not flat or first[1] != second[1] or same[1] != 1:
             self.fail("needs two bottoms (N, C) and one (N,), not "
                       + ", ".join(map(show, self.bottom_shapes)))
+
+    def operations(self) -> Operations:
+        legacy_version = self.fields.legacy_version  # neither root nor square
+        pair = Operations(multiplications=not legacy_version, additions=2, comparisons=1,
+                          exponentials=not legacy_version)
+        distance = Operations(multiplications=1, additions=2)
+        return distance * self.count + pair * self.bottom_shapes[0][0]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.proto import caffe_pb2
+
+SIGMOID = Operations(additions=1, divisions=1, exponentials=1)  # 1 / (1 + exp(-x))
 
 
 @register
@@ -14,10 +17,16 @@ class AbsVal(Layer):
 
     in_place_allowed = False
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=1) * self.count
+
 
 @register
 class BNLL(Layer):
     """log(1 + exp(x))."""
+
+    def operations(self) -> Operations:
+        return Operations(additions=2, comparisons=1, exponentials=2) * self.count
 
 
 @register
@@ -33,6 +42,9 @@ class Clip(Layer):
                 if not fields.HasField(bound):
                     self.fail(f"clip_param needs {bound}")
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=2) * self.count
+
 
 @register
 class Dropout(Layer):
@@ -44,12 +56,21 @@ class Dropout(Layer):
         # A release build of Caffe checks nothing here, and nets with a ratio of 0 exist.
         self.dropout_ratio = self.fields.dropout_ratio
 
+    def operations(self) -> Operations:
+        if self.phase == caffe_pb2.TEST:
+            return Operations()
+        return Operations(multiplications=2) * self.count  # by the mask and by the scale
+
 
 @register
 class ELU(Layer):
     """x, or alpha (exp(x) - 1) below zero."""
 
     param = "elu_param"
+
+    def operations(self) -> Operations:
+        return Operations(multiplications=1, additions=2, comparisons=2,
+                          exponentials=1) * self.count
 
 
 class _Based(Layer):
@@ -68,6 +89,10 @@ class Exp(_Based):
 
     param = "exp_param"
 
+    def operations(self) -> Operations:
+        inner, outer = self.log_base * self.fields.scale != 1, self.fields.shift != 0
+        return Operations(multiplications=inner + outer, exponentials=1) * self.count
+
 
 @register
 class Log(_Based):
@@ -75,12 +100,24 @@ class Log(_Based):
 
     param = "log_param"
 
+    def operations(self) -> Operations:
+        inner, outer = self.fields.scale != 1, self.log_base != 1
+        return Operations(multiplications=inner + outer, additions=self.fields.shift != 0,
+                          exponentials=1) * self.count
+
 
 @register
 class Power(Layer):
     """(shift + scale x) ^ power."""
 
     param = "power_param"
+
+    def operations(self) -> Operations:
+        fields = self.fields
+        if fields.power == 0 or fields.scale == 0:  # Caffe only writes the constant
+            return Operations()
+        return Operations(multiplications=fields.scale != 1, additions=fields.shift != 0,
+                          exponentials=fields.power != 1) * self.count
 
 
 @register
@@ -98,6 +135,9 @@ class PReLU(Layer):
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("slope", () if self.channel_shared else (self.bottom_shapes[0][1],))]
 
+    def operations(self) -> Operations:
+        return Operations(multiplications=1, additions=1, comparisons=2) * self.count
+
 
 @register
 class ReLU(Layer):
@@ -108,10 +148,18 @@ class ReLU(Layer):
     def setup(self) -> None:
         self.negative_slope = self.fields.negative_slope
 
+    def operations(self) -> Operations:
+        if not self.negative_slope:
+            return Operations(comparisons=1) * self.count
+        return Operations(multiplications=1, additions=1, comparisons=2) * self.count
+
 
 @register
 class Sigmoid(Layer):
     """1 / (1 + exp(-x))."""
+
+    def operations(self) -> Operations:
+        return SIGMOID * self.count
 
 
 @register
@@ -120,10 +168,16 @@ class Swish(Layer):
 
     param = "swish_param"
 
+    def operations(self) -> Operations:
+        return (SIGMOID + Operations(multiplications=2)) * self.count
+
 
 @register
 class TanH(Layer):
     """tanh(x)."""
+
+    def operations(self) -> Operations:
+        return Operations(exponentials=1) * self.count
 
 
 @register
@@ -131,3 +185,6 @@ class Threshold(Layer):
     """1 where x > threshold, else 0."""
 
     param = "threshold_param"
+
+    def operations(self) -> Operations:
+        return Operations(comparisons=1) * self.count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 
@@ -40,6 +40,11 @@ class BatchNorm(Layer):
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("mean", (self.channels,)), ("variance", (self.channels,)), ("weight", (1,))]
 
+    def operations(self) -> Operations:
+        normalise = Operations(additions=1, divisions=1)
+        estimate = Operations(multiplications=1, additions=2)  # mean; squares and their mean
+        return (normalise if self.use_global_stats else normalise + estimate) * self.count
+
 
 @register
 class LRN(Layer):
@@ -53,6 +58,13 @@ class LRN(Layer):
         if self.fields.local_size % 2 == 0:
             self.fail(f"local_size must be odd, not {self.fields.local_size}")
 
+    def operations(self) -> Operations:
+        size = self.fields.local_size
+        within = self.fields.norm_region == caffe_pb2.LRNParameter.WITHIN_CHANNEL
+        window = size**2 if within else size
+        return Operations(multiplications=3, additions=window + 1, divisions=within,
+                          exponentials=1) * self.count
+
 
 @register
 class MVN(Layer):
@@ -65,3 +77,8 @@ class MVN(Layer):
         if len(shape) > 4:
             self.fail(f"needs a bottom of at most 4 axes, not {show(shape)}")
         return [shape + (1,) * (4 - len(shape))]
+
+    def operations(self) -> Operations:
+        if not self.fields.normalize_variance:
+            return Operations(additions=2) * self.count
+        return Operations(multiplications=1, additions=3, divisions=1) * self.count

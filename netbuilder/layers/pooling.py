@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import MAX_COUNT, Layer, Operations, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 _Param = caffe_pb2.PoolingParameter
@@ -23,6 +24,17 @@ def pooled_extent(
     if clip and (pooled - 1) * stride >= size + pad:
         pooled -= 1
     return pooled
+
+
+def pooling_operations(method: int, window: int, phase: int) -> Operations:
+    """What one output costs; a window that reaches over the edge counts as a whole one."""
+    if method == _Param.MAX:
+        return Operations(comparisons=window)
+    if method == _Param.AVE:
+        return Operations(additions=window, divisions=1)
+    if phase == caffe_pb2.TRAIN:  # sums up, draws a threshold, and sums until it is reached
+        return Operations(multiplications=1, additions=2 * window, comparisons=window)
+    return Operations(multiplications=window, additions=2 * window, divisions=1)
 
 
 @register
@@ -70,8 +82,10 @@ class Pooling(Layer):
         return (fields.kernel_size,) * 2 if has_size else (fields.kernel_h, fields.kernel_w)
 
     def _check(self) -> None:
-        if 0 in self.kernel or 0 in self.stride:
-            self.fail(f"kernel {show(self.kernel)} and stride {show(self.stride)} must be positive")
+        for what in ("kernel", "stride", "pad"):
+            sizes = getattr(self, what)
+            if max(sizes) > MAX_COUNT or (0 in sizes and what != "pad"):  # Caffe counts in int
+                self.fail(f"{what} {show(sizes)} must be positive and below 2^31")
         if self.global_pooling and (self.pad != (0, 0) or self.stride != (1, 1)):
             self.fail("global_pooling works with pad 0 and stride 1 only")
         if any(self.pad):
@@ -90,6 +104,10 @@ class Pooling(Layer):
         if any(size < 0 for size in pooled):  # 0 passes in Caffe too
             self.fail(f"kernel {show(self.kernel)} is larger than its input {show(spatial)}")
         return [self.bottom_shapes[0][:2] + pooled] * self.top_count
+
+    def operations(self) -> Operations:
+        each = pooling_operations(self.method, prod(self.kernel), self.phase)
+        return each * prod(self.top_shapes[0])
 
 
 @register
@@ -124,3 +142,11 @@ class SPP(Layer):
         if len(pooled) == 1:  # a single level is a plain Pooling, not flattened
             return [(batch, channels, *pooled[0])]
         return [(batch, channels * sum(h * w for h, w in pooled))]
+
+    def operations(self) -> Operations:
+        planes, total = prod(self.bottom_shapes[0][:2]), Operations()
+        for index in range(self.pyramid_height):
+            kernel, _, pooled = self.level(index)
+            each = pooling_operations(self.method, prod(kernel), self.phase)
+            total += each * (planes * prod(pooled))
+        return total

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layers.neuron import SIGMOID
+
+# i, f, o = sigmoids, g = tanh; f stopped by the mark; c' = f c + i g; h' = o tanh(c').
+LSTM_UNIT = SIGMOID * 3 + Operations(multiplications=4, additions=1, exponentials=2)
 
 
 class _Recurrent(Layer):
@@ -18,8 +22,10 @@ class _Recurrent(Layer):
     param = "recurrent_param"
     bottoms_wanted = (2, None)
     tops_wanted = (1, None)
+    time_major = True
     states = 1  # how many state blobs pass from step to step
     gates = 1  # outputs of the input transformation per hidden unit
+    unit = Operations()  # of one hidden unit in one step, once its gates are known
 
     def setup(self) -> None:
         self.num_output = self.fields.num_output
@@ -70,6 +76,13 @@ class _Recurrent(Layer):
             for blob in self.blobs if blob.name.endswith("weight")
         )
 
+    def operations(self) -> Operations:
+        units = prod(self.top_shapes[0])
+        # In every step: bias, hidden and (if there is one) static part are added to the gates,
+        # and the marks stop the hidden state where a sequence begins.
+        each = Operations(1, self.gates * (2 + self.static_input)) + self.unit
+        return Operations(self.macs(), self.macs()) + each * units
+
 
 @register
 class LSTM(_Recurrent):
@@ -77,11 +90,14 @@ class LSTM(_Recurrent):
 
     states = 2
     gates = 4
+    unit = LSTM_UNIT
 
 
 @register
 class RNN(_Recurrent):
     """h' = tanh(W h + U x + b), o = tanh(V h' + c) (rnn_layer.cpp)."""
+
+    unit = Operations(additions=1, exponentials=2)
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         n = self.num_output
@@ -101,3 +117,6 @@ class LSTMUnit(Layer):
         if not wanted or gates != (1, cell[1], 4 * cell[2]) or marks != (1, cell[1]):
             self.fail(f"needs (1, N, D), (1, N, 4 D) and (1, N), not {show(cell)}, "
                       f"{show(gates)} and {show(marks)}")
+
+    def operations(self) -> Operations:
+        return LSTM_UNIT * self.count

@@ -7,13 +7,14 @@ from itertools import pairwise
 from math import prod
 
 from netbuilder.errors import ShapeUnknown
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import MAX_AXES, Layer, Operations, Shape, register, show
 
 
 @register
 class Concat(Layer):
     """Joins bottoms along one axis (concat_layer.cpp)."""
 
+    free = True
     param = "concat_param"
     bottoms_wanted = (1, None)
 
@@ -40,6 +41,7 @@ class Concat(Layer):
 class Slice(Layer):
     """Cuts a bottom along one axis, at ``slice_point`` or evenly (slice_layer.cpp)."""
 
+    free = True
     param = "slice_param"
     tops_wanted = (1, None)
 
@@ -74,6 +76,7 @@ class Slice(Layer):
 class Split(Layer):
     """Copies a bottom to several tops; Caffe inserts it wherever a blob is used twice."""
 
+    free = True
     in_place_allowed = False
     tops_wanted = (1, None)
 
@@ -85,6 +88,7 @@ class Flatten(Layer):
     An ``end_axis`` just before ``axis`` inserts an axis of size 1 there.
     """
 
+    free = True
     param = "flatten_param"
     in_place_allowed = False
 
@@ -100,6 +104,7 @@ class Flatten(Layer):
 class Silence(Layer):
     """Takes blobs that nothing else wants, so that Caffe does not print them."""
 
+    free = True
     bottoms_wanted = (1, None)
     tops_wanted = (0, 0)
 
@@ -112,6 +117,7 @@ class Reshape(Layer):
     """The same values under another shape; 0 copies a dimension, -1 is worked out
     (reshape_layer.cpp)."""
 
+    free = True
     param = "reshape_param"
     in_place_allowed = False
 
@@ -128,6 +134,8 @@ class Reshape(Layer):
 
     def _filled(self, bottom: Shape, first: int, outside: int) -> Shape:
         wanted = list(self.fields.shape.dim)
+        if len(wanted) > MAX_AXES:
+            self.fail(f"a shape of {len(wanted)} axes; Caffe's limit is {MAX_AXES}")
         for index, dim in enumerate(wanted):
             if dim == 0:
                 if first + index >= len(bottom):
@@ -150,6 +158,7 @@ class Reshape(Layer):
 class Crop(Layer):
     """The first bottom cut to the size of the second from ``axis`` on (crop_layer.cpp)."""
 
+    free = True
     param = "crop_param"
     bottoms_wanted = (2, 2)
 
@@ -176,6 +185,7 @@ class Crop(Layer):
 class Tile(Layer):
     """The bottom repeated ``tiles`` times along an axis (tile_layer.cpp)."""
 
+    free = True
     param = "tile_param"
 
     def setup(self) -> None:
@@ -193,6 +203,7 @@ class Tile(Layer):
 class BatchReindex(Layer):
     """Images picked by index, as many as there are indices (batch_reindex_layer.cpp)."""
 
+    free = True
     bottoms_wanted = (2, 2)
 
     def shapes(self) -> Sequence[Shape]:
@@ -224,11 +235,15 @@ class Filter(Layer):
     def shapes(self) -> Sequence[Shape]:
         return self.bottom_shapes[:-1]
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=prod(self.bottom_shapes[-1]))
+
 
 @register
 class HDF5Output(Layer):
     """Writes data and labels to an HDF5 file (hdf5_output_layer.cpp)."""
 
+    free = True
     param = "hdf5_output_param"
     bottoms_wanted = (2, 2)
     tops_wanted = (0, 0)

@@ -1,0 +1,243 @@
+"""Multiplications, additions and the rest: every formula once more, worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from netbuilder.analysis import costs
+from netbuilder.graph import resolve
+from netbuilder.layer import Layer, Operations, layer_class, layer_types
+from netbuilder.proto import caffe_pb2
+from netbuilder.proto.text import parse
+
+TEST, TRAIN = caffe_pb2.TEST, caffe_pb2.TRAIN
+X = (2, 3, 4, 4)  # 96 values
+MARKS = (5, 2)
+
+
+def layer(text: str, *shapes: tuple[int, ...], phase: int = TEST) -> Layer:
+    kind, _, fields = text.partition(" ")
+    tops = {"Slice": 3, "LSTMUnit": 2}.get(kind, 0 if kind in ("Silence", "HDF5Output") else 1)
+    message = parse(f'name: "it" type: "{kind}" {fields}', caffe_pb2.LayerParameter())
+    message.top.extend(f"top{index}" for index in range(tops))
+    return layer_class(kind)(message, shapes, phase)
+
+
+# The layer, its bottoms, and how many multiplications, additions, comparisons, divisions and
+# exponentials it does for the whole batch. N = 96 values unless it says otherwise.
+ROWS = {
+    # 2 images x 5 filters x 2x2 windows of 3x3x3 = 27 values: 40 outputs.
+    "Convolution convolution_param { num_output: 5 kernel_size: 3 }":
+        ([X], (1080, 1080 + 40, 0, 0, 0)),
+    "Convolution convolution_param { num_output: 6 kernel_size: 3 group: 3 bias_term: false }":
+        ([X], (48 * 9, 48 * 9, 0, 0, 0)),
+    # Each of 96 values meets 2 filters of 2x2; the top is 2x2x8x8.
+    "Deconvolution convolution_param { num_output: 2 kernel_size: 2 stride: 2 }":
+        ([X], (768, 768 + 256, 0, 0, 0)),
+    "Im2col convolution_param { kernel_size: 3 }": ([X], (0, 0, 0, 0, 0)),
+    "InnerProduct inner_product_param { num_output: 7 }": ([X], (672, 672 + 14, 0, 0, 0)),
+    "Embed embed_param { num_output: 4 input_dim: 9 }": ([(3,)], (0, 12, 0, 0, 0)),
+    "Scale scale_param { bias_term: true }": ([X], (96, 96, 0, 0, 0)),
+    "Scale": ([X], (96, 0, 0, 0, 0)),
+    "Bias": ([X], (0, 96, 0, 0, 0)),
+    # 2x2 windows, rounded up: 2x3x2x2 = 24 outputs of 9 values each.
+    "Pooling pooling_param { kernel_size: 3 stride: 2 }": ([X], (0, 0, 216, 0, 0)),
+    "Pooling pooling_param { pool: AVE kernel_size: 3 stride: 2 }": ([X], (0, 216, 0, 24, 0)),
+    "Pooling pooling_param { pool: AVE global_pooling: true }": ([X], (0, 96, 0, 6, 0)),
+    "Pooling pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 }":
+        ([X], (96, 192, 0, 24, 0)),
+    "SPP spp_param { pyramid_height: 2 }": ([X], (0, 0, 96 + 96, 0, 0)),
+    "BatchNorm": ([X], (0, 96, 0, 96, 0)),
+    "BatchNorm batch_norm_param { use_global_stats: false }": ([X], (96, 288, 0, 96, 0)),
+    "LRN lrn_param { local_size: 5 }": ([X], (288, 576, 0, 0, 96)),
+    "LRN lrn_param { local_size: 3 norm_region: WITHIN_CHANNEL }": ([X], (288, 960, 0, 96, 96)),
+    "MVN": ([X], (96, 288, 0, 96, 0)),
+    "MVN mvn_param { normalize_variance: false }": ([X], (0, 192, 0, 0, 0)),
+    "AbsVal": ([X], (0, 0, 96, 0, 0)),
+    "BNLL": ([X], (0, 192, 96, 0, 192)),
+    "Clip clip_param { min: 0 max: 1 }": ([X], (0, 0, 192, 0, 0)),
+    "Dropout": ([X], (0, 0, 0, 0, 0)),
+    "ELU": ([X], (96, 192, 192, 0, 96)),
+    "Exp": ([X], (0, 0, 0, 0, 96)),
+    "Exp exp_param { base: 2 shift: 1 }": ([X], (192, 0, 0, 0, 96)),
+    "Log log_param { base: 10 scale: 2 shift: 1 }": ([X], (192, 96, 0, 0, 96)),
+    "Power power_param { power: 2 scale: 3 shift: 1 }": ([X], (96, 96, 0, 0, 96)),
+    "Power power_param { shift: 1 }": ([X], (0, 96, 0, 0, 0)),
+    "Power power_param { power: 0 shift: 1 }": ([X], (0, 0, 0, 0, 0)),
+    "PReLU": ([X], (96, 96, 192, 0, 0)),
+    "ReLU": ([X], (0, 0, 96, 0, 0)),
+    "ReLU relu_param { negative_slope: 0.1 }": ([X], (96, 96, 192, 0, 0)),
+    "Sigmoid": ([X], (0, 96, 0, 96, 96)),
+    "Swish": ([X], (192, 96, 0, 96, 96)),
+    "TanH": ([X], (0, 0, 0, 0, 96)),
+    "Threshold": ([X], (0, 0, 96, 0, 0)),
+    "Eltwise": ([X] * 3, (0, 192, 0, 0, 0)),
+    "Eltwise eltwise_param { coeff: 1 coeff: -1 }": ([X] * 2, (96, 96, 0, 0, 0)),
+    "Eltwise eltwise_param { operation: PROD }": ([X] * 2, (96, 0, 0, 0, 0)),
+    "Eltwise eltwise_param { operation: MAX }": ([X] * 3, (0, 0, 192, 0, 0)),
+    "Softmax": ([X], (0, 192, 96, 96, 96)),
+    "ArgMax": ([X], (0, 0, 96, 0, 0)),
+    "ArgMax argmax_param { top_k: 2 }": ([X], (0, 0, 192, 0, 0)),
+    "Reduction": ([X], (0, 96, 0, 0, 0)),
+    "Reduction reduction_param { operation: MEAN axis: 1 }": ([X], (2, 96, 0, 0, 0)),
+    "Reduction reduction_param { operation: ASUM coeff: 2 }": ([X], (1, 96, 96, 0, 0)),
+    "Reduction reduction_param { operation: SUMSQ }": ([X], (96, 96, 0, 0, 0)),
+    "Accuracy": ([(8, 10), (8,)], (0, 0, 80, 0, 0)),
+    "SoftmaxWithLoss": ([(8, 10), (8,)], (0, 168, 88, 80, 88)),
+    "EuclideanLoss": ([X, X], (96, 192, 0, 0, 0)),
+    "HingeLoss": ([(8, 10), (8,)], (8, 160, 80, 0, 0)),
+    "HingeLoss hinge_loss_param { norm: L2 }": ([(8, 10), (8,)], (88, 160, 80, 0, 0)),
+    "MultinomialLogisticLoss": ([(8, 10), (8,)], (0, 8, 8, 0, 8)),
+    "SigmoidCrossEntropyLoss": ([X, X], (96, 384, 96, 0, 192)),
+    "InfogainLoss": ([(8, 10), (8,), (1, 1, 10, 10)], (80, 240, 160, 80, 160)),
+    "ContrastiveLoss": ([(8, 10), (8, 10), (8,)], (88, 176, 8, 0, 8)),
+    # 5 steps x 2 streams x 4 units = 40; weights 16x6 and 16x4 in 10 steps: 1600.
+    "LSTM recurrent_param { num_output: 4 }":
+        ([(5, 2, 6), MARKS], (1600 + 5 * 40, 1600 + 12 * 40, 0, 3 * 40, 5 * 40)),
+    # A static input of 3 values: 16x3 weights, once for each of 2 streams.
+    "LSTM recurrent_param { num_output: 4  }":
+        ([(5, 2, 6), MARKS, (2, 3)], (1696 + 5 * 40, 1696 + 16 * 40, 0, 3 * 40, 5 * 40)),
+    # 4x6, 4x4 and 4x4 weights in 10 steps.
+    "RNN recurrent_param { num_output: 4 }":
+        ([(5, 2, 6), MARKS], (560 + 40, 560 + 3 * 40, 0, 0, 2 * 40)),
+    "LSTMUnit": ([(1, 2, 4), (1, 2, 16), (1, 2)], (32, 32, 0, 24, 40)),
+    "Filter": ([X, (2,)], (0, 0, 2, 0, 0)),
+    "Concat": ([X, X], (0, 0, 0, 0, 0)),
+    "Slice": ([X], (0, 0, 0, 0, 0)),
+    "Split": ([X], (0, 0, 0, 0, 0)),
+    "Flatten": ([X], (0, 0, 0, 0, 0)),
+    "Silence": ([X], (0, 0, 0, 0, 0)),
+    "Reshape reshape_param { shape { dim: -1 } }": ([X], (0, 0, 0, 0, 0)),
+    "Crop": ([X, X], (0, 0, 0, 0, 0)),
+    "Tile tile_param { tiles: 2 }": ([X], (0, 0, 0, 0, 0)),
+    "BatchReindex": ([X, (5,)], (0, 0, 0, 0, 0)),
+    "HDF5Output": ([X, X], (0, 0, 0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("text", ROWS)
+def test_by_hand(text: str) -> None:
+    shapes, expected = ROWS[text]
+    assert tuple(layer(text, *shapes).operations().kinds.values()) == expected
+
+
+def test_in_train_where_it_differs() -> None:
+    assert layer("Dropout", X, phase=TRAIN).operations() == Operations(multiplications=192)
+    assert layer("BatchNorm", X, phase=TRAIN).operations() == Operations(96, 288, 0, 96, 0)
+    stochastic = "Pooling pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 }"
+    assert layer(stochastic, X, phase=TRAIN).operations() == Operations(24, 192, 96)
+
+
+def test_every_type_of_real_caffe_has_a_row_or_is_a_source_or_python() -> None:
+    sources = {name for name, kind in layer_types().items() if kind.bottoms_wanted == (0, 0)}
+    ours = {name for name, kind in layer_types().items()
+            if kind.operations is not Layer.operations or kind.free}
+    assert ours - sources <= {text.split()[0] for text in ROWS}
+    assert "Python" not in ours
+
+
+NET = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [B, 3, 4, 4] } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 5 kernel_size: 3 } }
+layer { name: "own" type: "Python" bottom: "conv" top: "own" }
+layer { name: "relu" type: "ReLU" bottom: "own" top: "own" }
+"""
+
+
+def of(text: str, inputs: dict | None = None) -> object:
+    return costs(resolve(parse(text, caffe_pb2.NetParameter()), TEST, inputs=inputs))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_totals_are_for_one_image_and_the_uncounted_is_named(batch: int) -> None:
+    result = of(NET.replace("B", str(batch)), {"own": (batch, 6)})
+    totals = result.totals
+    assert (totals["multiplications"], totals["additions"]) == (540, 560)
+    assert totals["flops"] == 540 + 560
+    assert totals["comparisons"] == 6
+    assert result.uncounted == ("Python",) and result.free == ("Input",)
+    assert [row.counted for row in result.layers] == [True, True, False, True]
+
+
+def test_intensity_is_of_the_whole_batch() -> None:
+    conv = of(NET.replace("B", "3"), {"own": (3, 6)}).layers[1]
+    moved = 4 * (3 * 48 + 3 * 20 + 5 * 27 + 5)
+    assert conv.bytes_moved == moved
+    assert conv.intensity == 2 * 3 * 540 / moved
+
+
+# Recurrent nets: what one image is.
+
+RECURRENT = """
+layer { name: "words" type: "Input" top: "words" input_param { shape { dim: [20, 4] } } }
+layer { name: "marks" type: "Input" top: "marks" input_param { shape { dim: [20, 4] } } }
+layer { name: "embed" type: "Embed" bottom: "words" top: "embed"
+  embed_param { num_output: 6 input_dim: 100 bias_term: false } }
+layer { name: "lstm" type: "LSTM" bottom: "embed" bottom: "marks" top: "lstm"
+  recurrent_param { num_output: 8 } }
+"""
+FRAMES = """
+layer { name: "frames" type: "Input" top: "frames" input_param { shape { dim: [80, 3, 2, 2] } } }
+layer { name: "marks" type: "Input" top: "marks" input_param { shape { dim: [20, 4] } } }
+layer { name: "steps" type: "Reshape" bottom: "frames" top: "steps"
+  reshape_param { shape { dim: 20 dim: 4 dim: 12 } } }
+layer { name: "rnn" type: "LSTM" bottom: "steps" bottom: "marks" top: "rnn"
+  recurrent_param { num_output: 8 } }
+"""
+LEARNED = 'layer { name: "p" type: "Parameter" top: "p" parameter_param { shape { dim: 9 } } }\n'
+
+
+def test_one_image_of_a_recurrent_net_is_a_sequence() -> None:
+    result = of(RECURRENT)
+    assert result.batch == 4
+    assert result.totals["macs"] == 20 * 32 * (6 + 8)
+    assert of(LEARNED + RECURRENT).batch == 4  # a learned blob tells nothing of the batch
+
+
+def test_frames_that_a_net_lays_out_in_steps_are_images() -> None:
+    result = of(FRAMES)
+    assert result.batch == 80
+    assert result.totals["macs"] == 32 * (12 + 8)
+
+
+# Published figures.
+
+def alexnet() -> str:
+    """BVLC AlexNet's deploy file (Krizhevsky et al. 2012; two groups), written from the paper."""
+    lines = ['layer { name: "data" type: "Input" top: "data" '
+             "input_param { shape { dim: [10, 3, 227, 227] } } }"]
+    bottom = "data"
+
+    def add(kind: str, fields: str = "", in_place: bool = False) -> None:
+        nonlocal bottom
+        top = bottom if in_place else f"{kind}{len(lines)}"
+        lines.append(f'layer {{ name: "{kind}{len(lines)}" type: "{kind}" bottom: "{bottom}" '
+                     f'top: "{top}" {fields} }}')
+        bottom = top
+
+    for out, fields, extra in ((96, "kernel_size: 11 stride: 4", "LP"),
+                               (256, "kernel_size: 5 pad: 2 group: 2", "LP"),
+                               (384, "kernel_size: 3 pad: 1", ""),
+                               (384, "kernel_size: 3 pad: 1 group: 2", ""),
+                               (256, "kernel_size: 3 pad: 1 group: 2", "P")):
+        add("Convolution", f"convolution_param {{ num_output: {out} {fields} }}")
+        add("ReLU", in_place=True)
+        if "L" in extra:
+            add("LRN", "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
+        if "P" in extra:
+            add("Pooling", "pooling_param { kernel_size: 3 stride: 2 }")
+    for out in (4096, 4096, 1000):
+        add("InnerProduct", f"inner_product_param {{ num_output: {out} }}")
+        if out == 4096:
+            add("ReLU", in_place=True)
+            add("Dropout", in_place=True)
+    add("Softmax")
+    return "\n".join(lines)
+
+
+def test_alexnet() -> None:
+    totals = of(alexnet()).totals
+    assert totals["learned_params"] == 60_965_224
+    assert totals["macs"] == totals["multiplications"] - 3 * (96 * 55**2 + 256 * 27**2)
+    assert totals["macs"] == 724_406_816
