@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -15,6 +16,7 @@ from weakref import WeakValueDictionary
 from google.protobuf.message import DecodeError
 
 from netbuilder.data.datum import datum_shape
+from netbuilder.data.regular import check_regular
 from netbuilder.errors import DataError
 from netbuilder.proto import caffe_pb2
 
@@ -142,6 +144,11 @@ def _environment(folder: Path) -> lmdb.Environment:
 
 def _check_backend(folder: Path, backend: int | None) -> None:
     """Raises DataError, with the remedy, for whatever is not an LMDB where one is wanted."""
+    try:
+        check_regular(folder / "data.mdb")
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            raise DataError(f"the database {folder} cannot be read: {error.strerror}") from error
     if not folder.is_dir():
         what = "a file, not a folder" if folder.exists() else "not there"
         raise DataError(f"the database {folder} is {what} (looked in {folder.absolute()}); "

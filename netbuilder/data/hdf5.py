@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from netbuilder.data.regular import check_regular, lines
 from netbuilder.errors import DataError
 
 
 def list_files(source: str | os.PathLike) -> list[str]:
     """The HDF5 files that a source names, one per line. Raises DataError if there are none."""
-    try:
-        with open(source, encoding="utf-8") as file:
-            files = file.read().split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {source}, the list of HDF5 files: {error}") from error
+    files = list(_listed(source))
     if not files:
         raise DataError(f"{source} lists no HDF5 files")
     return files
+
+
+def _listed(source: str | os.PathLike) -> Iterator[str]:
+    try:
+        for line in lines(source):
+            yield from line.split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {source}, the list of HDF5 files: {error}") from error
 
 
 def first_shapes(source: str | os.PathLike, names: Sequence[str]) -> list[tuple[int, ...]]:
@@ -27,11 +32,15 @@ def first_shapes(source: str | os.PathLike, names: Sequence[str]) -> list[tuple[
     except ImportError as error:
         raise DataError(
             f'reading {source} needs h5py: pip install "netbuilder[train]"') from error
-    path = list_files(source)[0]
+    path = next(_listed(source), None)
+    if path is None:
+        raise DataError(f"{source} lists no HDF5 files")
     try:
+        check_regular(path)
         with h5py.File(path, "r") as file:
             return [tuple(file[name].shape) for name in names]
     except KeyError as error:
         raise DataError(f"{path} has no dataset for a top of the layer: {error.args[0]}") from error
-    except OSError as error:
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        # h5py's own for damaged files, groups in place of datasets, datasets without a shape
         raise DataError(f"{path} (listed in {source}) is no readable HDF5 file: {error}") from error

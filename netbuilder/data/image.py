@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ _AS_STORED = {
     "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA",
 }
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+_TURN, _TURNED = 0x0112, range(5, 9)  # EXIF's orientation, and those that swap the sides
 _COEF_BITS = 11  # INTER_RESIZE_COEF_BITS of OpenCV's resize.cpp
 
 
@@ -60,7 +62,10 @@ def decoded_shape(
 ) -> tuple[int, int, int]:
     """What `decode` would return the shape of, from the header alone and without NumPy."""
     with _opened(data, where) as image:
-        width, height = _oriented(image, color).size
+        width, height = image.size
+        # Not turned here: that would decode the image.
+        if color is not None and image.format == "JPEG" and image.getexif().get(_TURN) in _TURNED:
+            width, height = height, width
         return _CHANNELS[_mode(image, color, where)], height, width
 
 
@@ -111,7 +116,7 @@ def _opened(data: bytes, where: str) -> Iterator[Any]:
             yield image
     except UnidentifiedImageError as error:
         raise DataError(f"{where}: neither JPEG nor PNG, nor another known format") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise DataError(f"{where}: the image is damaged ({error})") from error
 
 

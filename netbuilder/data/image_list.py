@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterator
 
 from netbuilder.data.image import decoded_shape
+from netbuilder.data.regular import check_regular, lines
 from netbuilder.errors import DataError
+
+_HEADER = 1 << 26  # bytes that are read of an image whose size is asked for
 
 
 def read_list(source: str | os.PathLike) -> list[tuple[str, int]]:
@@ -25,8 +28,9 @@ def first_image_shape(
     """Channels, height and width of the first image of a list, from the file's header alone."""
     path = root_folder + next(_entries(source))[0]  # joined as strings, as Caffe does
     try:
+        check_regular(path)
         with open(path, "rb") as file:
-            return decoded_shape(file.read(), is_color, path)
+            return decoded_shape(file.read(_HEADER), is_color, path)
     except OSError as error:
         raise DataError(f"cannot read the image {path} of {source}: {error.strerror}") from error
 
@@ -34,9 +38,8 @@ def first_image_shape(
 def _entries(source: str | os.PathLike) -> Iterator[tuple[str, int]]:
     number = 0
     try:
-        with open(source, encoding="utf-8", errors="surrogateescape") as file:
-            for number, line in enumerate(file, 1):
-                yield _entry(line.rstrip("\n"), f"{source}:{number}")
+        for number, line in enumerate(lines(source, errors="surrogateescape"), 1):
+            yield _entry(line.rstrip("\n"), f"{source}:{number}")
     except OSError as error:
         raise DataError(f"cannot read the image list {source}: {error.strerror}") from error
     if not number:
