@@ -72,13 +72,19 @@ def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) 
     ``stages`` add to those that the net itself states. Raises GraphError for a layer that has
     both include and exclude rules.
     """
-    state = caffe_pb2.NetState(phase=phase, level=level, stage=[*net.state.stage, *stages])
+    given = [*net.state.stage, *stages]
+    try:
+        state = caffe_pb2.NetState(phase=phase, level=level, stage=given)
+    except (TypeError, ValueError) as error:
+        raise GraphError(f"phase {phase}, level {level} and these stages are no state of a net: "
+                         f"{error}") from None
+    given = frozenset(given)
     kept = caffe_pb2.NetParameter()
     kept.CopyFrom(net)
     del kept.layer[:]
     kept.state.CopyFrom(state)
     for layer in net.layer:
-        if _included(layer, state):
+        if _included(layer, state, given):
             twin = kept.layer.add()
             twin.CopyFrom(layer)
             twin.ClearField("include")
@@ -114,15 +120,15 @@ def _is_loss(layer: Any) -> bool:
     return layer.type.endswith("Loss") or any(layer.loss_weight)
 
 
-def _included(layer: Any, state: Any) -> bool:
+def _included(layer: Any, state: Any, stages: frozenset[str]) -> bool:
     if layer.include and layer.exclude:
         raise GraphError(f'layer "{layer.name}": give include rules or exclude rules, not both')
     if layer.include:
-        return any(_meets(rule, state) for rule in layer.include)
-    return not any(_meets(rule, state) for rule in layer.exclude)
+        return any(_meets(rule, state, stages) for rule in layer.include)
+    return not any(_meets(rule, state, stages) for rule in layer.exclude)
 
 
-def _meets(rule: Any, state: Any) -> bool:
+def _meets(rule: Any, state: Any, stages: frozenset[str]) -> bool:
     """True if every condition of a NetStateRule holds (Net::StateMeetsRule)."""
     if rule.HasField("phase") and rule.phase != state.phase:
         return False
@@ -130,5 +136,4 @@ def _meets(rule: Any, state: Any) -> bool:
         return False
     if rule.HasField("max_level") and state.level > rule.max_level:
         return False
-    return (all(stage in state.stage for stage in rule.stage)
-            and not any(stage in state.stage for stage in rule.not_stage))
+    return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)
