@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -14,7 +14,8 @@ from netbuilder.analysis.fold import LONG
 from netbuilder.analysis.report import print_report, to_markdown
 from netbuilder.analysis.table import report
 from netbuilder.cli.main import FriendlyCommand
-from netbuilder.graph import resolve
+from netbuilder.errors import NetbuilderError
+from netbuilder.graph import Graph, resolve
 from netbuilder.layer import Shape
 from netbuilder.proto import caffe_pb2
 
@@ -27,7 +28,8 @@ class InputShape(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, Shape]:
         blob, equals, dims = value.rpartition("=")
         sizes = dims.split(",") if dims else []  # NAME= is a scalar
-        if not (equals and blob) or not all(size.strip().isdecimal() for size in sizes):
+        if not (equals and blob) or not all(
+                size.strip().isdecimal() and len(size) < 20 for size in sizes):
             self.fail(f'"{value}" is not a blob and its shape, such as data=1,3,224,224')
         return blob, tuple(map(int, sizes))
 
@@ -62,6 +64,36 @@ def net_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def read_graphs(files: Sequence[str], phase: str | None, level: int, stages: tuple[str, ...],
+                inputs: tuple[tuple[str, Shape], ...]) -> list[Graph]:
+    """Several files, each in its own phase unless one is given; errors name the file.
+
+    An ``--input`` is for the files that have that blob; one that none has is an error.
+    """
+    from netbuilder.proto.io import read_net
+
+    graphs, told = [], set()
+    for file in files:
+        net = read_net(file)
+        try:
+            net = passes.upgrade(net)
+            tops = {top for layer in net.layer for top in layer.top}
+            own = {name: shape for name, shape in inputs if name in tops}
+            graphs.append(resolve(net, _phase(net, phase, level, stages), level, stages, own))
+        except NetbuilderError as error:
+            raise type(error)(f"{file}: {error}") from error
+        told.update(own)
+    for name, _ in inputs:
+        if name not in told:
+            raise click.UsageError(f'--input: no blob is named "{name}" in any of the files')
+    return graphs
+
+
+def _phase(net: Any, phase: str | None, level: int, stages: tuple[str, ...]) -> int:
+    return (caffe_pb2.Phase.Value(phase.upper()) if phase
+            else passes.default_phase(net, level, stages))
+
+
 @click.command(cls=FriendlyCommand)
 @click.argument("file")
 @net_options
@@ -82,6 +114,5 @@ def summary(*, file: str, phase: str | None, level: int, stages: tuple[str, ...]
         raise click.UsageError(f"--fold and --no-fold are for tables; --format {form} always has "
                                "every layer")
     net = read_net(file)
-    number = (caffe_pb2.Phase.Value(phase.upper()) if phase
-              else passes.default_phase(net, level, stages))
-    FORMATS[form](costs(resolve(net, number, level, stages, dict(inputs))), fold)
+    result = costs(resolve(net, _phase(net, phase, level, stages), level, stages, dict(inputs)))
+    FORMATS[form](result, fold)

@@ -77,6 +77,7 @@ class Split(Layer):
     """Copies a bottom to several tops; Caffe inserts it wherever a blob is used twice."""
 
     free = True
+    shares_data = True
     in_place_allowed = False
     tops_wanted = (1, None)
 
@@ -89,6 +90,7 @@ class Flatten(Layer):
     """
 
     free = True
+    shares_data = True
     param = "flatten_param"
     in_place_allowed = False
 
@@ -118,6 +120,7 @@ class Reshape(Layer):
     (reshape_layer.cpp)."""
 
     free = True
+    shares_data = True
     param = "reshape_param"
     in_place_allowed = False
 

@@ -44,17 +44,17 @@ def _read(path: Path) -> bytes:
         with open(path, "rb") as file:
             start = file.read(_SNIFFED)
             limit = _MAX_TEXT if _is_text(start) else _MAX_BINARY
-            data = start + file.read(limit + 1 - len(start)) if status.st_size <= limit else None
+            if status.st_size > limit:
+                raise ParseError(f"is larger than {limit >> 20} MiB, too much for a "
+                                 f"{'text' if limit == _MAX_TEXT else 'binary file'}", source)
+            # Not to its end: a file of the kernel's may have none.
+            return start + file.read(max(status.st_size - len(start), 0))
     except OSError as reason:
         raise ParseError(f"cannot be read: {reason.strerror}", source) from None
     except MemoryError:
         raise ParseError("is too large for the memory that there is", source) from None
     except ValueError as reason:  # a NUL in the path, or no encoding for it
         raise ParseError(f"cannot be read: {reason}", source) from None
-    if data is None or len(data) > limit:
-        raise ParseError(f"is larger than {limit >> 20} MiB, too much for a "
-                         f"{'text' if limit == _MAX_TEXT else 'binary file'}", source)
-    return data
 
 
 def _is_text(data: bytes) -> bool:
