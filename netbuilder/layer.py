@@ -81,6 +81,7 @@ class Layer:
     in_place_allowed: ClassVar[bool] = True  # where Caffe does not check it
     fork: ClassVar[str] = ""  # who has the type, where real Caffe has not
     free: ClassVar[bool] = False  # moves values, computes none
+    shares_data: ClassVar[bool] = False  # tops are the first bottom's memory (ShareData)
     time_major: ClassVar[bool] = False  # takes steps first: (T, N, ...) and the marks (T, N)
 
     def __init__(

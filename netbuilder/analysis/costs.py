@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from netbuilder.analysis.memory import VALUE_BYTES
 from netbuilder.graph import Graph
 from netbuilder.layer import BlobSpec, Layer, Operations, Shape
 from netbuilder.proto import caffe_pb2
@@ -26,8 +27,6 @@ COUNTS = {
     "documented_params": "params",
     "documented_flops": "flops",
 }
-VALUE_BYTES = 4  # Caffe computes in float
-
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 
-from netbuilder.errors import ShapeUnknown
 from netbuilder.layer import MAX_AXES, Layer, Operations, Shape, register, show
 
 
@@ -253,20 +252,3 @@ class HDF5Output(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return []
-
-
-@register
-class Python(Layer):
-    """A layer written in Python: what it does stands in its module, not in the file."""
-
-    param = "python_param"
-    bottoms_wanted = (0, None)
-    tops_wanted = (0, None)
-
-    def shapes(self) -> Sequence[Shape]:
-        missing = [top for top in self.tops if top not in self.told]
-        if missing:
-            raise ShapeUnknown(
-                f'layer "{self.name}" (Python): {self.fields.module}.{self.fields.layer} decides '
-                f'the shape of "{missing[0]}". Give it: --input {missing[0]}=N,C,H,W')
-        return [self.told[top] for top in self.tops]
