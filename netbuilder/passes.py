@@ -7,6 +7,7 @@ from typing import Any
 
 from netbuilder.errors import GraphError
 from netbuilder.proto import caffe_pb2
+from netbuilder.upgrade.net import upgrade_net
 
 TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
 
@@ -19,51 +20,19 @@ def copy(net: Any) -> Any:
 
 
 def upgrade(net: Any) -> Any:
-    """The net in today's format (upgrade_proto.cpp): ``input`` fields become Input layers, and
-    the three statistics of a BatchNorm are not learned, whatever the file says.
+    """The net in today's format, as Caffe reads files of any age (docs/upgrade.md).
 
-    A net that is in today's format is returned as it is.
+    One thing more than there: inputs without shapes stay, as an Input layer without shapes, so
+    that these can be asked for by name. A net in today's format is returned as it is. Raises
+    GraphError or UnknownLayerError.
     """
-    if net.layers:
-        raise GraphError('this file uses the old "layers { }" format, which is not read yet; '
-                         "upgrade_net_proto_text of Caffe converts it")
-    if not net.input and not any(map(_learns_statistics, net.layer)):
-        return net
-    new = copy(net)
-    for layer in filter(_learns_statistics, new.layer):
-        for spec in layer.param:
-            spec.lr_mult = 0
-    return _with_input_layer(new) if net.input else new
-
-
-def _learns_statistics(layer: Any) -> bool:
-    return (layer.type == "BatchNorm" and len(layer.param) == 3
-            and any(spec.lr_mult for spec in layer.param))
-
-
-def _with_input_layer(net: Any) -> Any:
-    new = copy(net)
-    del new.layer[:]
-    inputs = new.layer.add(name="input", type="Input", top=net.input)
-    inputs.input_param.shape.extend(_input_shapes(net))
-    new.layer.extend(net.layer)
-    for name in ("input", "input_shape", "input_dim"):
-        new.ClearField(name)
-    return new
-
-
-def _input_shapes(net: Any) -> list[Any]:
-    """One BlobShape per ``input``, from ``input_shape`` or, four by four, ``input_dim``."""
-    if net.input_shape:
-        if len(net.input_shape) != len(net.input):
-            raise GraphError(f"{len(net.input)} input(s) need as many input_shape, not "
-                             f"{len(net.input_shape)}")
-        return list(net.input_shape)
-    dims = list(net.input_dim)
-    if len(dims) not in (0, 4 * len(net.input)):
-        raise GraphError(f"{len(net.input)} input(s) need {4 * len(net.input)} input_dim values, "
-                         f"not {len(dims)}")
-    return [caffe_pb2.BlobShape(dim=dims[i: i + 4]) for i in range(0, len(dims), 4)]
+    new = upgrade_net(net).message
+    if not net.input or net.input_shape or net.input_dim:
+        return new
+    asking = caffe_pb2.NetParameter()
+    asking.layer.add(name="input", type="Input", top=net.input)
+    asking.MergeFrom(new)
+    return asking
 
 
 def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netbuilder.errors import DataError, ShapeError
 from netbuilder.layer import Shape
 from netbuilder.proto import caffe_pb2, io
+from netbuilder.upgrade.net import upgrade_net
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     ParseError for a file that is no .caffemodel, DataError for a blob that contradicts itself.
     """
     net = io.read_binary(path, caffe_pb2.NetParameter)
-    layers = [*net.layer, *(old.layer if old.HasField("layer") else old for old in net.layers)]
+    layers = upgrade_net(net).message.layer
     return {layer.name: [array_of(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
             for layer in layers}
 

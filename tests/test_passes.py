@@ -94,9 +94,10 @@ def test_three_statistics_are_never_learned(rates: tuple, upgraded: tuple) -> No
     assert tuple(spec.lr_mult for spec in new.layer[1].param) == rates
 
 
-def test_the_old_format_says_what_it_is() -> None:
-    with pytest.raises(GraphError, match="old"):
-        passes.upgrade(net("layers { name: 'x' type: RELU }"))
+def test_inputs_without_shapes_can_be_asked_for() -> None:
+    new = passes.upgrade(net('input: "a" input: "b"' + layer("")))
+    assert [one.type for one in new.layer] == ["Input", "ReLU"]
+    assert new.layer[0].top == ["a", "b"] and not new.layer[0].HasField("input_param")
 
 
 DATA = 'layer { name: "data" type: "Data" top: "data" %s }'

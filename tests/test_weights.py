@@ -93,14 +93,15 @@ def test_the_file_describes_the_net(tmp_path):
 
 
 def test_old_files_are_read(tmp_path):
-    net = caffe_pb2.NetParameter()
-    net.layers.add(name="v1").blobs.add(
+    old, older = caffe_pb2.NetParameter(), caffe_pb2.NetParameter()
+    old.layers.add(name="v1").blobs.add(
         num=1, channels=1, height=2, width=3, double_data=range(6))
-    older = net.layers.add()
-    older.layer.name = "v0"
-    older.layer.blobs.add(num=2, channels=1, height=1, width=1, data=[1, 2])
-    io.write_binary(tmp_path / "old.caffemodel", net)
-    read = read_weights(tmp_path / "old.caffemodel")
+    older.layers.add().layer.name = "v0"
+    older.layers[0].layer.blobs.add(num=2, channels=1, height=1, width=1, data=[1, 2])
+    read = {}
+    for net in (old, older):
+        io.write_binary(tmp_path / "old.caffemodel", net)
+        read.update(read_weights(tmp_path / "old.caffemodel"))
     assert [read["v1"][0].shape, read["v0"][0].shape] == [(1, 1, 2, 3), (2, 1, 1, 1)]
     (fitted,) = fitting("v1", read["v1"], [(2, 3)])
     np.testing.assert_array_equal(fitted, [[0, 1, 2], [3, 4, 5]])

@@ -13,10 +13,9 @@ from typing import Any
 from netbuilder import passes
 from netbuilder.errors import SolverError
 from netbuilder.proto import caffe_pb2, io
+from netbuilder.upgrade.solver import upgrade_solver
 
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
-_OLD_TYPES = {"SGD": "SGD", "NESTEROV": "Nesterov", "ADAGRAD": "AdaGrad", "RMSPROP": "RMSProp",
-              "ADADELTA": "AdaDelta", "ADAM": "Adam"}
 
 
 def read_solver(path: str | os.PathLike[str]) -> Any:
@@ -25,13 +24,7 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
     Without a prefix snapshots go beside the file, under its name (upgrade_proto.cpp). Raises
     ParseError or SolverError.
     """
-    param = io.read_text(path, caffe_pb2.SolverParameter)
-    if param.HasField("solver_type"):
-        if param.HasField("type"):
-            raise SolverError("give type or, as files before 2015 do, solver_type; not both")
-        old = caffe_pb2.SolverParameter.SolverType.Name(param.solver_type)
-        param.type = _OLD_TYPES.get(old, old)
-        param.ClearField("solver_type")
+    param = upgrade_solver(io.read_text(path, caffe_pb2.SolverParameter)).message
     if not param.HasField("snapshot_prefix"):
         param.snapshot_prefix = str(Path(path).with_suffix(""))
     elif os.path.isdir(param.snapshot_prefix):
@@ -84,8 +77,13 @@ def nets_to_test(param: Any) -> list[Any]:
 
 
 def _message(net: Any) -> Any:
-    """The NetParameter itself, or that in the file of this name."""
-    return io.read_text(net, caffe_pb2.NetParameter) if isinstance(net, str) else net
+    """The NetParameter itself, or that in the file of this name, upgraded as Caffe's reader does.
+
+    It comes before the states: V0 files lose what they say of theirs.
+    """
+    if isinstance(net, str):
+        return passes.upgrade(io.read_text(net, caffe_pb2.NetParameter))
+    return net
 
 
 def _in_state(net: Any, phase: int, state: Any) -> Any:

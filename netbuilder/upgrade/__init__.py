@@ -1,0 +1,1 @@
+"""Files of older Caffes in today's format, as upgrade_proto.cpp reads them."""
