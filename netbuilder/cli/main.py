@@ -15,6 +15,7 @@ from netbuilder.errors import EngineError, NetbuilderError
 COMMANDS = {
     "build": "netbuilder.cli.build:build",
     "summary": "netbuilder.cli.summary:summary",
+    "diff": "netbuilder.cli.diff:diff_command",
     "upgrade": "netbuilder.cli.upgrade:upgrade",
     "train": "netbuilder.cli.train:train",
     "caffe": "netbuilder.cli.caffe:caffe",
