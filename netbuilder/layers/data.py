@@ -95,7 +95,7 @@ class Parameter(Source):
         return [("parameter", tuple(self.fields.shape.dim))]
 
 
-class _Labelled(Source):
+class Labelled(Source):
     """Images and, as a second top, one label each.
 
     Attributes: ``batch_size``, ``crop_size`` (0: none).
@@ -136,7 +136,7 @@ class _Labelled(Source):
 
 
 @register
-class Data(_Labelled):
+class Data(Labelled):
     """An LMDB or LevelDB of Datum (data_layer.cpp)."""
 
     param = "data_param"
@@ -153,7 +153,7 @@ class Data(_Labelled):
 
 
 @register
-class ImageData(_Labelled):
+class ImageData(Labelled):
     """Image files from a list (image_data_layer.cpp)."""
 
     param = "image_data_param"
@@ -182,7 +182,7 @@ class ImageData(_Labelled):
 
 
 @register
-class MemoryData(_Labelled):
+class MemoryData(Labelled):
     """Arrays that the caller hands over (memory_data_layer.cpp)."""
 
     param = "memory_data_param"
@@ -219,7 +219,7 @@ class HDF5Data(Source):
 
 
 @register
-class WindowData(_Labelled):
+class WindowData(Labelled):
     """Windows of images, from a list of boxes (window_data_layer.cpp)."""
 
     param = "window_data_param"

@@ -1,0 +1,204 @@
+"""Layer types of single-shot detectors that real Caffe lacks: SSD and YOLOv2.
+
+Facts read in the ``ssd`` branch of weiliu89/caffe and in the YOLOv2 forks. How many objects
+there are depends on images; where Caffe shows a placeholder until the first pass, so do we.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netbuilder.errors import ShapeUnknown
+from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layers.data import Labelled
+from netbuilder.layers.forks import nchw
+from netbuilder.layers.loss import Loss
+from netbuilder.proto import caffe_pb2
+
+_SAME_RATIO = 1e-6  # prior_box_layer.cpp: aspect ratios nearer than this count once
+
+
+@register
+class PriorBox(Layer):
+    """Default boxes of each cell of the first bottom, for an image of the second one's size
+    (prior_box_layer.cpp). Coordinates and variances, once for the whole batch: (1, 2, 4 boxes).
+
+    ``priors`` are the boxes of one cell: each ``min_size`` in every aspect ratio (1, those given,
+    and with ``flip`` their reciprocals), and one for each ``max_size``.
+    """
+
+    param = "prior_box_param"
+    bottoms_wanted = (1, 2)
+    fork = "SSD"
+
+    def setup(self) -> None:
+        fields = self.fields
+        smallest, largest = list(fields.min_size), list(fields.max_size)
+        if not smallest or min(smallest) <= 0:
+            self.fail("needs min_size, and positive")
+        if largest and len(largest) != len(smallest):
+            self.fail(f"{len(largest)} max_size for {len(smallest)} min_size; give none, or as "
+                      "many")
+        if any(high <= low for low, high in zip(smallest, largest, strict=False)):
+            self.fail(f"max_size {largest} must be greater than min_size {smallest}")
+        if len(fields.variance) not in (0, 1, 4) or any(v <= 0 for v in fields.variance):
+            self.fail("variance must be given once or four times, and positive")
+        self._check_either("img_size", "img_h", "img_w")
+        self._check_either("step", "step_h", "step_w")
+        self.priors = len(self._ratios()) * len(smallest) + len(largest)
+
+    def _check_either(self, both: str, high: str, wide: str) -> None:
+        given = [name for name in (both, high, wide) if self.fields.HasField(name)]
+        if given not in ([], [both], [high, wide]):
+            self.fail(f"give {both}, or both {high} and {wide}")
+        if any(getattr(self.fields, name) <= 0 for name in given):
+            self.fail(f"{' and '.join(given)} must be positive")
+
+    def _ratios(self) -> list[float]:
+        ratios = [1.0]
+        for ratio in self.fields.aspect_ratio:
+            if ratio <= 0:
+                self.fail(f"aspect_ratio {ratio:g} must be positive")
+            if all(abs(ratio - other) >= _SAME_RATIO for other in ratios):
+                ratios += [ratio, 1 / ratio] if self.fields.flip else [ratio]
+        return ratios
+
+    def shapes(self) -> Sequence[Shape]:
+        cells = nchw(self)[2] * nchw(self)[3]
+        if not cells:
+            self.fail(f"its first bottom {show(self.bottom_shapes[0])} is empty")
+        return [(1, 2, cells * self.priors * 4)]
+
+
+def check_predictions(layer: Layer) -> None:
+    """Locations (N, 4 boxes) and confidences (N, classes boxes) must fit priors (1, 2, 4 boxes).
+
+    Without ``share_location`` there are locations for each class.
+    """
+    fields = layer.fields
+    if not fields.HasField("num_classes") or fields.num_classes < 1:
+        layer.fail("needs num_classes")
+    locations, confidences, priors = (nchw(layer, bottom) for bottom in range(3))
+    boxes = priors[2] // 4
+    per_box = 4 * (1 if fields.share_location else fields.num_classes)
+    for what, shape, wanted in (("locations", locations, per_box * boxes),
+                                ("confidences", confidences, fields.num_classes * boxes)):
+        if shape[1] != wanted:
+            layer.fail(f"{boxes} priors need {wanted} {what}, but the bottom has {shape[1]}")
+    if locations[0] != confidences[0]:
+        layer.fail(f"locations of {locations[0]} images, confidences of {confidences[0]}")
+
+
+@register
+class DetectionOutput(Layer):
+    """Boxes that survive non-maximum suppression, 7 values each (detection_output_layer.cpp).
+
+    How many depends on the values; until the first pass Caffe shows one.
+    """
+
+    param = "detection_output_param"
+    bottoms_wanted = (3, 4)
+    fork = "SSD"
+
+    def setup(self) -> None:
+        check_predictions(self)
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(1, 1, 1, 7)]
+
+
+@register
+class MultiBoxLoss(Loss):
+    """Localisation and confidence loss over matched priors (multibox_loss_layer.cpp): locations,
+    confidences, priors, and the true boxes (1, 1, boxes, 8)."""
+
+    param = "multibox_loss_param"
+    bottoms_wanted = (4, 4)
+    fork = "SSD"
+
+    def setup(self) -> None:
+        super().setup()
+        check_predictions(self)
+        if self.fields.do_neg_mining and not self.fields.share_location:
+            self.fail("do_neg_mining needs share_location")
+
+
+@register
+class DetectionEvaluate(Layer):
+    """True and false positives (detection_evaluate_layer.cpp): a row for each class but the
+    background, and one for each detection that Caffe shows before the first pass."""
+
+    param = "detection_evaluate_param"
+    bottoms_wanted = (2, 2)
+    fork = "SSD"
+
+    def setup(self) -> None:
+        if not self.fields.HasField("num_classes"):
+            self.fail("needs num_classes")
+        for bottom, width in enumerate((7, 8)):
+            batch, channels, _, wide = nchw(self, bottom)
+            if (batch, channels, wide) != (1, 1, width):
+                self.fail(f"bottom {bottom} must be 1x1xNx{width}, not "
+                          f"{show(self.bottom_shapes[bottom])}")
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(1, 1, self.fields.num_classes - 1 + nchw(self)[2], 5)]
+
+
+@register
+class AnnotatedData(Labelled):
+    """A database of AnnotatedDatum (annotated_data_layer.cpp): images, cropped or resized as
+    ``transform_param`` says, and boxes (1, 1, boxes, 8), as many as the images have."""
+
+    param = "data_param"
+    fork = "SSD"
+
+    def image(self) -> Shape:
+        transform = self.message.transform_param
+        resize, channels = transform.resize_param, self.channels()
+        size = (self.crop_size,) * 2
+        if not self.crop_size and transform.HasField("resize_param"):
+            whole = resize.resize_mode != caffe_pb2.ResizeParameter.FIT_SMALL_SIZE
+            size = (resize.height, resize.width) if whole else (0, 0)
+        if not channels or not all(size):
+            self.unknown("its database is not read; crop_size or resize_param tell the size, "
+                         "mean_value for each channel how many there are")
+        return channels, *size
+
+    def shapes(self) -> Sequence[Shape]:
+        if self.top_count == 2 and self.tops[1] not in self.told:
+            name = self.tops[1]
+            raise ShapeUnknown(f'layer "{self.name}" (AnnotatedData): the images tell how many '
+                               f'boxes "{name}" holds. Give it: --input {name}=1,1,N,8')
+        return super().shapes()
+
+
+@register
+class Region(Layer):
+    """YOLOv2's boxes, activated in place of its map (region_layer.cpp of the forks with
+    ``region_param``). A fork with two tops does not publish its fields with it."""
+
+    param = "region_param"
+    tops_wanted = (1, 2)
+    fork = "YOLOv2"
+
+    def setup(self) -> None:
+        if self.top_count == 2:
+            raise ShapeUnknown(f'layer "{self.name}" (Region): only the rule with one top is '
+                               "known")
+
+    def shapes(self) -> Sequence[Shape]:
+        return [nchw(self)]
+
+
+@register
+class RegionLoss(Loss):
+    """YOLOv2's loss of a map against boxes (region_loss_layer.cpp): the boxes of all images may
+    stand in one (1, 1, boxes, 8), so the first dimensions need not agree."""
+
+    param = "region_loss_param"
+    fork = "YOLOv2"
+
+    def setup(self) -> None:
+        if self.top_count != max(len(self.message.loss_weight), 1):
+            self.fail(f"{self.top_count} tops need as many loss_weight")
