@@ -7,6 +7,7 @@ from typing import Any
 
 from netbuilder.errors import GraphError
 from netbuilder.proto import caffe_pb2
+from netbuilder.upgrade.fields import put
 from netbuilder.upgrade.net import upgrade_net
 
 TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
@@ -41,23 +42,17 @@ def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) 
     ``stages`` add to those that the net itself states. Raises GraphError for a layer that has
     both include and exclude rules.
     """
-    given = [*net.state.stage, *stages]
-    try:
-        state = caffe_pb2.NetState(phase=phase, level=level, stage=given)
-    except (TypeError, ValueError) as error:
-        raise GraphError(f"phase {phase}, level {level} and these stages are no state of a net: "
-                         f"{error}") from None
-    given = frozenset(given)
+    state = _state(net, phase, level, stages)
     kept = caffe_pb2.NetParameter()
-    kept.CopyFrom(net)
-    del kept.layer[:]
+    for field, value in net.ListFields():
+        if field.name != "layer":
+            put(kept, field.name, value)
     kept.state.CopyFrom(state)
-    for layer in net.layer:
-        if _included(layer, state, given):
-            twin = kept.layer.add()
-            twin.CopyFrom(layer)
-            twin.ClearField("include")
-            twin.ClearField("exclude")
+    for layer in _included(net, state):
+        twin = kept.layer.add()
+        twin.CopyFrom(layer)
+        twin.ClearField("include")
+        twin.ClearField("exclude")
     return kept
 
 
@@ -69,27 +64,43 @@ def default_phase(net: Any, level: int = 0, stages: Iterable[str] = ()) -> int:
     if net.state.HasField("phase"):
         return net.state.phase
     new, stages = upgrade(net), list(stages)
-    chosen = {phase: for_phase(new, phase, level, stages) for phase in (TRAIN, TEST)}
-    sound = [phase for phase in chosen if _hangs_together(chosen[phase])]
+    chosen = {phase: _included(new, _state(new, phase, level, stages))
+              for phase in (TRAIN, TEST)}
+    sound = [phase for phase in chosen if _hang_together(chosen[phase])]
     if len(sound) == 1:
         return sound[0]
-    return TRAIN if any(_is_loss(layer) for layer in chosen[TRAIN].layer) else TEST
+    return TRAIN if any(map(_is_loss, chosen[TRAIN])) else TEST
 
 
-def _hangs_together(net: Any) -> bool:
+def _hang_together(layers: list[Any]) -> bool:
     made: set[str] = set()
-    for layer in net.layer:
+    for layer in layers:
         if not made.issuperset(layer.bottom):
             return False
         made.update(layer.top)
-    return bool(net.layer)
+    return bool(layers)
 
 
 def _is_loss(layer: Any) -> bool:
     return layer.type.endswith("Loss") or any(layer.loss_weight)
 
 
-def _included(layer: Any, state: Any, stages: frozenset[str]) -> bool:
+def _state(net: Any, phase: int, level: int, stages: Iterable[str]) -> Any:
+    given = [*net.state.stage, *stages]
+    try:
+        return caffe_pb2.NetState(phase=phase, level=level, stage=given)
+    except (TypeError, ValueError) as error:
+        raise GraphError(f"phase {phase}, level {level} and these stages are no state of a net: "
+                         f"{error}") from None
+
+
+def _included(net: Any, state: Any) -> list[Any]:
+    """The layers that a NetState keeps, the net's own: with weights in them they are large."""
+    stages = frozenset(state.stage)
+    return [layer for layer in net.layer if _is_included(layer, state, stages)]
+
+
+def _is_included(layer: Any, state: Any, stages: frozenset[str]) -> bool:
     if layer.include and layer.exclude:
         raise GraphError(f'layer "{layer.name}": give include rules or exclude rules, not both')
     if layer.include:
