@@ -30,7 +30,7 @@ ROOMS = {
     "lego": "spec layer proto errors",
     "nets": "lego spec errors",
     "solver": "passes upgrade proto errors",
-    "analysis": "graph passes layer proto",
+    "analysis": "solver graph passes layer proto errors",
     "build": "analysis nets lego solver spec graph layer files proto errors",
     "train": "solver passes proto glog errors",
     "torchcaffe": "spec graph passes solver weights data layer proto glog errors",

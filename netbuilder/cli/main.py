@@ -17,6 +17,7 @@ COMMANDS = {
     "summary": "netbuilder.cli.summary:summary",
     "diff": "netbuilder.cli.diff:diff_command",
     "upgrade": "netbuilder.cli.upgrade:upgrade",
+    "check": "netbuilder.cli.check:check",
     "train": "netbuilder.cli.train:train",
     "caffe": "netbuilder.cli.caffe:caffe",
 }

@@ -1,0 +1,191 @@
+"""A net walked in one phase by a reader who does not stop at a mistake.
+
+The steps are those of `graph.Builder`, so a net is wrong here exactly if `graph.resolve` raises.
+Behind a layer with a mistake shapes are unknown: layers that need them are not judged by shape,
+their wiring still is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netbuilder import passes
+from netbuilder.errors import (
+    GraphError,
+    NetbuilderError,
+    ShapeError,
+    ShapeUnknown,
+    UnknownLayerError,
+)
+from netbuilder.graph import Builder, Graph, in_place
+from netbuilder.layer import Layer, Shape, layer_types, show
+from netbuilder.proto import caffe_pb2
+
+# What a problem is about; each is one rule's (shapes.py, wiring.py).
+UNKNOWN_TYPE, UNKNOWN_SHAPE, SHAPE, LABELS = "unknown type", "unknown shape", "shape", "labels"
+BOTTOM, TOP, IN_PLACE, SHARING, RULES = "bottom", "top", "in place", "sharing", "rules"
+_ABOUT = {UnknownLayerError: UNKNOWN_TYPE, ShapeUnknown: UNKNOWN_SHAPE, ShapeError: SHAPE}
+
+
+@dataclass(eq=False)
+class Blob:
+    """One version of a blob: in-place layers make a new one under the old name."""
+
+    name: str
+    shape: Shape | None  # None: unknown
+    maker: Step
+    index: int  # of the maker's tops
+    takers: list[Step] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Step:
+    """A layer of the walk; ``layer`` is None where it could not be resolved.
+
+    ``position`` counts the layers of the whole net. ``bottoms`` has None for a missing blob.
+    """
+
+    position: int
+    message: Any
+    layer: Layer | None = None
+    bottoms: list[Blob | None] = field(default_factory=list)
+    tops: list[Blob] = field(default_factory=list)
+
+    @property
+    def is_loss(self) -> bool:
+        """True if the net is trained for it."""
+        return self.message.type.endswith("Loss") or any(self.message.loss_weight)
+
+    @property
+    def is_source(self) -> bool:
+        """True for a layer that brings data in."""
+        return not self.message.bottom and self.message.type != "Parameter"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A mistake that the walk met: what it is about, at which step, in words."""
+
+    about: str
+    step: Step
+    sentence: str
+
+
+class _Unresolved:
+    """Stands in for a Layer where only its wiring is checked."""
+
+    def __init__(self, message: Any) -> None:
+        self.message, self.name, self.type = message, message.name, message.type
+        self.bottoms, self.tops = tuple(message.bottom), tuple(message.top)
+        self.in_place_allowed = getattr(layer_types().get(message.type), "in_place_allowed", True)
+
+    fail = Layer.fail
+
+
+class Walk:
+    """A net in one phase: its ``steps``, and the ``problems`` that the walk met.
+
+    ``net`` must be in today's format (`passes.upgrade`); its ``state`` is respected.
+    """
+
+    def __init__(self, net: Any, phase: int, level: int = 0, stages: Iterable[str] = (),
+                 inputs: Mapping[str, Shape] | None = None) -> None:
+        self.phase, self.steps, self.problems = phase, [], []
+        self.skipped: list[Step] = []
+        self._builder = Builder(Graph(net.name, phase), dict(inputs or {}))
+        self._blobs: dict[str, Blob] = {}
+        for step in self._chosen(net, level, list(stages)):
+            self._take(step)
+        self.shared = self._builder.graph.shared
+
+    @property
+    def trains(self) -> bool:
+        """True if a solver would learn from this net."""
+        return self.phase == caffe_pb2.TRAIN and any(step.is_loss for step in self.steps)
+
+    def about(self, what: str) -> Iterable[tuple[Step, str]]:
+        """The problems of one kind, as a rule yields them."""
+        return ((one.step, one.sentence) for one in self.problems if one.about == what)
+
+    def _chosen(self, net: Any, level: int, stages: list[str]) -> Iterable[Step]:
+        for position, message in enumerate(net.layer):
+            alone = caffe_pb2.NetParameter(state=net.state, layer=[message])
+            try:
+                kept = passes.for_phase(alone, self.phase, level, stages).layer
+            except GraphError as error:
+                self._problem(RULES, Step(position, message), error)
+                continue
+            if kept:
+                yield Step(position, kept[0])
+
+    def _take(self, step: Step) -> None:
+        self.steps.append(step)
+        shapes = [self._bottom(step, name) for name in step.message.bottom]
+        if None in shapes:
+            self.skipped.append(step)
+        else:
+            step.layer = self._layer(step, shapes)
+        for index, top in enumerate(step.message.top):
+            self._top(step, index, top)
+        if step.layer is not None:
+            try:
+                self._builder.share(step.layer)
+            except ShapeError as error:
+                self._problem(SHARING, step, error)
+            self._builder.graph.layers.append(step.layer)
+
+    def _bottom(self, step: Step, name: str) -> Shape | None:
+        blob = self._blobs.get(name)
+        step.bottoms.append(blob)
+        if blob is not None:
+            blob.takers.append(step)
+        try:
+            return self._builder.bottom(step.message, name)
+        except GraphError as error:
+            self._problem(BOTTOM, step, error)
+            return None
+
+    def _layer(self, step: Step, shapes: list[Shape]) -> Layer | None:
+        try:
+            layer = self._builder.layer(step.message, shapes)
+            _ = layer.blobs  # parameters can be wrong too
+            return layer
+        except NetbuilderError as error:
+            kind = next((_ABOUT[one] for one in type(error).__mro__ if one in _ABOUT), SHAPE)
+            if kind == SHAPE and len(step.bottoms) > 1 and judges(step.message):
+                kind = LABELS
+            self._problem(kind, step, error, _origins(step) if kind in (SHAPE, LABELS) else "")
+            return None
+
+    def _top(self, step: Step, index: int, top: str) -> None:
+        known = step.layer.top_shapes[index] if step.layer is not None else None
+        works_in_place = in_place(step.message, index)
+        blobs = self._builder.graph.blobs
+        shape = blobs.get(top) if works_in_place and step.layer is None else known
+        if not works_in_place or top in blobs:
+            try:
+                self._builder.check_top(step.layer or _Unresolved(step.message), index, shape)
+            except NetbuilderError as error:
+                self._problem(IN_PLACE if works_in_place else TOP, step, error)
+                if not works_in_place:  # nobody may take the first any more; one mistake will do
+                    self._blobs[top].takers.append(step)
+        self._builder.record_top(step.message, index, known)
+        blob = self._blobs[top] = Blob(top, known, step, index)
+        step.tops.append(blob)
+
+    def _problem(self, about: str, step: Step, error: Exception, more: str = "") -> None:
+        self.problems.append(Problem(about, step, f"{error}{more}"))
+
+
+def judges(message: Any) -> bool:
+    """True for a layer that compares predictions with labels."""
+    return message.type.endswith("Loss") or message.type == "Accuracy"
+
+
+def _origins(step: Step) -> str:
+    """Which layer each bottom comes from, and its shape."""
+    told = [f'"{blob.name}" ({show(blob.shape)}) comes from layer "{blob.maker.message.name}" '
+            f"({blob.maker.message.type})" for blob in step.bottoms]
+    return f"; {', '.join(told)}" if told else ""
