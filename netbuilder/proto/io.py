@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from netbuilder.errors import BuildError, ParseError
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps, parse
-from netbuilder.proto.wire import check_size
+from netbuilder.proto.wire import check
 
 Path = str | os.PathLike[str]
 M = TypeVar("M", bound=Message)
@@ -94,7 +94,7 @@ def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
     for magic, what in _BINARY_KINDS.items():
         if data.startswith(magic):
             raise ParseError(f"is {what}, not a binary {kind.__name__}", source)
-    check_size(data, kind.DESCRIPTOR, source)
+    check(data, kind.DESCRIPTOR, source)
     try:
         message = kind.FromString(data)
     except DecodeError:

@@ -1,4 +1,4 @@
-"""How much a binary message would unfold to, told before protobuf unfolds it.
+"""What protobuf does not look at when it reads a binary message: its size, and its texts.
 
 Two bytes can stand for an empty message, which in memory takes a thousand: a file of some
 megabytes would need all there is.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from netbuilder.errors import ParseError
 
@@ -17,8 +17,8 @@ _MAX_FIELDS = 4_000_000  # numbers that are packed, as Caffe's blobs are, are on
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
-def check_size(data: bytes, kind: Descriptor, source: str) -> None:
-    """Raises ParseError for a binary message of more parts than a network has.
+def check(data: bytes, kind: Descriptor, source: str) -> None:
+    """Raises ParseError for a binary message of more parts than a network has, or odd texts.
 
     Bytes that are no message pass: to say what is wrong with them is the reader's task.
     """
@@ -26,7 +26,7 @@ def check_size(data: bytes, kind: Descriptor, source: str) -> None:
     waiting = [(kind, 0, len(data))]
     while waiting:
         kind, at, end = waiting.pop()
-        inner = _inner(kind)
+        inner, texts = _inner(kind), _texts(kind)
         while at < end:
             fields += 1
             tag, at = _varint(data, at)
@@ -38,6 +38,8 @@ def check_size(data: bytes, kind: Descriptor, source: str) -> None:
                     messages += 1
                     if length:
                         waiting.append((inner[tag >> 3], at, min(at + length, end)))
+                elif tag >> 3 in texts:
+                    _check_text(data[at: at + length], texts[tag >> 3], source)
                 at += length
             else:  # the marks of a group have no body
                 at += {_FIXED64: 8, _FIXED32: 4}.get(tag & 7, 0)
@@ -49,6 +51,21 @@ def check_size(data: bytes, kind: Descriptor, source: str) -> None:
 @cache
 def _inner(kind: Descriptor) -> dict[int, Descriptor]:
     return {field.number: field.message_type for field in kind.fields if field.message_type}
+
+
+@cache
+def _texts(kind: Descriptor) -> dict[int, str]:
+    return {field.number: field.name for field in kind.fields
+            if field.type == FieldDescriptor.TYPE_STRING}
+
+
+def _check_text(data: bytes, name: str, source: str) -> None:
+    """protobuf for Python hands out bytes, not a string, for what is not UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        raise ParseError(f"a {name} in it is not valid UTF-8; is the file damaged?",
+                         source) from None
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
