@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, cached_property
 from math import prod
 from typing import Any, ClassVar, NoReturn
@@ -17,6 +18,7 @@ from netbuilder.errors import ShapeError, UnknownLayerError, one_of
 from netbuilder.proto import caffe_pb2
 
 Shape = tuple[int, ...]
+Reach = tuple[int | Fraction, int | Fraction, int | Fraction]
 
 MAX_COUNT = 2**31 - 1  # Blob::Reshape (blob.cpp) counts in int
 MAX_AXES = 32  # kMaxBlobAxes, blob.hpp
@@ -82,6 +84,7 @@ class Layer:
     fork: ClassVar[str] = ""  # who has the type, where real Caffe has not
     free: ClassVar[bool] = False  # moves values, computes none
     shares_data: ClassVar[bool] = False  # tops are the first bottom's memory (ShareData)
+    pointwise: ClassVar[bool] = False  # each place of a top reads the same place of the bottoms
     time_major: ClassVar[bool] = False  # takes steps first: (T, N, ...) and the marks (T, N)
 
     def __init__(
@@ -137,6 +140,14 @@ class Layer:
     def operations(self) -> Operations | None:
         """The arithmetic of one forward pass over the whole batch; None where no rule is known."""
         return Operations() if self.free else None
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        """Which places of a bottom the tops read, for each axis from the third on.
+
+        (step, low, high): place o of a top reads the places from ``step * o + low`` to
+        ``step * o + high``. None where that says nothing; () where the tops read none of it.
+        """
+        return [(1, 0, 0)] * (len(self.bottom_shapes[bottom]) - 2) if self.pointwise else None
 
     def documented_flops(self) -> int:
         """pynetbuilder's count (docs/counting.md): the first blob once, for one image."""

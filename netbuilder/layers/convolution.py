@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import prod
 
-from netbuilder.layer import MAX_COUNT, Layer, Operations, Shape, register, show
+from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 
 
 def window_extent(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
@@ -72,6 +73,13 @@ class Window(Layer):
             self.fail(f"kernel {show(self.kernel)} (dilation {show(self.dilation)}, pad "
                       f"{show(self.pad)}) is larger than its input {show(self.spatial)}")
         return sizes
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        if self.channel_axis != 1 or len(self.bottom_shapes) > 1:
+            return None
+        return [(stride, -pad, dilation * (kernel - 1) - pad)
+                for kernel, stride, pad, dilation in zip(self.kernel, self.stride, self.pad,
+                                                         self.dilation, strict=True)]
 
 
 class _BiasedWindow(Window):
@@ -158,6 +166,14 @@ class Deconvolution(_BiasedWindow):
     def macs(self) -> int:
         positions = sum(prod(bottom) // self.channels for bottom in self.bottom_shapes)
         return positions * self.blobs[0].count
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        if self.channel_axis != 1 or len(self.bottom_shapes) > 1:
+            return None
+        return [(Fraction(1, stride), Fraction(pad - dilation * (kernel - 1), stride),
+                 Fraction(pad, stride))
+                for kernel, stride, pad, dilation in zip(self.kernel, self.stride, self.pad,
+                                                         self.dilation, strict=True)]
 
 
 @register

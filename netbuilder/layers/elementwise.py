@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 _Eltwise = caffe_pb2.EltwiseParameter
@@ -19,6 +19,7 @@ SOFTMAX = Operations(additions=2, comparisons=1, divisions=1, exponentials=1)
 class Eltwise(Layer):
     """Product, weighted sum or maximum of equal shapes (eltwise_layer.cpp)."""
 
+    pointwise = True
     param = "eltwise_param"
     bottoms_wanted = (2, None)
 
@@ -56,6 +57,9 @@ class Softmax(Layer):
 
     def operations(self) -> Operations:
         return SOFTMAX * self.count
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.softmax_axis < 2 else None
 
 
 @register

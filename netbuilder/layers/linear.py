@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
 
 
 @register
@@ -65,6 +65,10 @@ class _AlongAxes(Layer):
         if first + count > len(shape):
             self.fail(f"num_axes {count} from axis {first} reaches past the bottom {show(shape)}")
         return shape[first:] if count == -1 else shape[first: first + count]
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        # What is laid along is taken for a parameter, also where a net computes it.
+        return () if bottom else [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2)
 
 
 @register

@@ -15,6 +15,7 @@ SIGMOID = Operations(additions=1, divisions=1, exponentials=1)  # 1 / (1 + exp(-
 class AbsVal(Layer):
     """|x|."""
 
+    pointwise = True
     in_place_allowed = False
 
     def operations(self) -> Operations:
@@ -25,6 +26,8 @@ class AbsVal(Layer):
 class BNLL(Layer):
     """log(1 + exp(x))."""
 
+    pointwise = True
+
     def operations(self) -> Operations:
         return Operations(additions=2, comparisons=1, exponentials=2) * self.count
 
@@ -33,6 +36,7 @@ class BNLL(Layer):
 class Clip(Layer):
     """x kept between ``min`` and ``max``."""
 
+    pointwise = True
     param = "clip_param"
 
     def setup(self) -> None:
@@ -50,6 +54,7 @@ class Clip(Layer):
 class Dropout(Layer):
     """In TRAIN, zeroes values with ``dropout_ratio`` and scales the rest by 1 / (1 - ratio)."""
 
+    pointwise = True
     param = "dropout_param"
 
     def setup(self) -> None:
@@ -66,6 +71,7 @@ class Dropout(Layer):
 class ELU(Layer):
     """x, or alpha (exp(x) - 1) below zero."""
 
+    pointwise = True
     param = "elu_param"
 
     def operations(self) -> Operations:
@@ -75,6 +81,8 @@ class ELU(Layer):
 
 class _Based(Layer):
     """What Exp and Log share: a base, -1 for e. ``log_base`` is its natural logarithm."""
+
+    pointwise = True
 
     def setup(self) -> None:
         base = self.fields.base
@@ -110,6 +118,7 @@ class Log(_Based):
 class Power(Layer):
     """(shift + scale x) ^ power."""
 
+    pointwise = True
     param = "power_param"
 
     def operations(self) -> Operations:
@@ -124,6 +133,7 @@ class Power(Layer):
 class PReLU(Layer):
     """x, or a learned slope times x below zero (prelu_layer.cpp)."""
 
+    pointwise = True
     param = "prelu_param"
 
     def setup(self) -> None:
@@ -143,6 +153,7 @@ class PReLU(Layer):
 class ReLU(Layer):
     """max(x, 0) + negative_slope min(x, 0)."""
 
+    pointwise = True
     param = "relu_param"
 
     def setup(self) -> None:
@@ -158,6 +169,8 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """1 / (1 + exp(-x))."""
 
+    pointwise = True
+
     def operations(self) -> Operations:
         return SIGMOID * self.count
 
@@ -166,6 +179,7 @@ class Sigmoid(Layer):
 class Swish(Layer):
     """x sigmoid(beta x)."""
 
+    pointwise = True
     param = "swish_param"
 
     def operations(self) -> Operations:
@@ -176,6 +190,8 @@ class Swish(Layer):
 class TanH(Layer):
     """tanh(x)."""
 
+    pointwise = True
+
     def operations(self) -> Operations:
         return Operations(exponentials=1) * self.count
 
@@ -184,6 +200,7 @@ class TanH(Layer):
 class Threshold(Layer):
     """1 where x > threshold, else 0."""
 
+    pointwise = True
     param = "threshold_param"
 
     def operations(self) -> Operations:

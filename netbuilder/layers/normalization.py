@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 
@@ -17,6 +17,7 @@ class BatchNorm(Layer):
     (upgrade_proto.cpp). ``use_global_stats`` follows the phase unless the file says otherwise.
     """
 
+    pointwise = True
     param = "batch_norm_param"
 
     def setup(self) -> None:
@@ -64,6 +65,11 @@ class LRN(Layer):
         window = size**2 if within else size
         return Operations(multiplications=3, additions=window + 1, divisions=within,
                           exponentials=1) * self.count
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        within = self.fields.norm_region == caffe_pb2.LRNParameter.WITHIN_CHANNEL
+        half = self.fields.local_size // 2 if within else 0
+        return [(1, -half, half)] * 2
 
 
 @register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import MAX_COUNT, Layer, Operations, Shape, register, show
+from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 _Param = caffe_pb2.PoolingParameter
@@ -108,6 +108,10 @@ class Pooling(Layer):
     def operations(self) -> Operations:
         each = pooling_operations(self.method, prod(self.kernel), self.phase)
         return each * prod(self.top_shapes[0])
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(stride, -pad, kernel - 1 - pad) for kernel, stride, pad
+                in zip(self.kernel, self.stride, self.pad, strict=True)]
 
 
 @register

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 
-from netbuilder.layer import MAX_AXES, Layer, Operations, Shape, register, show
+from netbuilder.layer import MAX_AXES, Layer, Operations, Reach, Shape, register, show
 
 
 @register
@@ -34,6 +34,9 @@ class Concat(Layer):
     def shapes(self) -> Sequence[Shape]:
         first, total = self.bottom_shapes[0], sum(s[self.along] for s in self.bottom_shapes)
         return [first[: self.along] + (total,) + first[self.along + 1:]]
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
 
 
 @register
@@ -70,11 +73,15 @@ class Slice(Layer):
         shape = self.bottom_shapes[0]
         return [shape[: self.along] + (n,) + shape[self.along + 1:] for n in self.sizes]
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
+
 
 @register
 class Split(Layer):
     """Copies a bottom to several tops; Caffe inserts it wherever a blob is used twice."""
 
+    pointwise = True
     free = True
     shares_data = True
     in_place_allowed = False
@@ -182,6 +189,12 @@ class Crop(Layer):
         data, size = self.bottom_shapes
         return [data[: self.first_axis] + size[self.first_axis: len(data)]]
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        if bottom:  # only its size is read
+            return ()
+        offsets = (0,) * self.first_axis + self.offset
+        return [(1, offset, offset) for offset in offsets[2:]]
+
 
 @register
 class Tile(Layer):
@@ -199,6 +212,9 @@ class Tile(Layer):
         shape = self.bottom_shapes[0]
         longer = shape[self.along] * self.tiles
         return [shape[: self.along] + (longer,) + shape[self.along + 1:]]
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
 
 
 @register
