@@ -41,7 +41,7 @@ ROOMS = {
 REGISTRIES = {("layer", "layers")}
 # Third parties that only these rooms need; what is not named here anybody may import.
 ONLY = {"torch": {"torchcaffe"}, "jinja2": {"solver"}, "click": {"cli"}, "rich": {"analysis"},
-        "matplotlib": {"train"}, "lmdb": {"data"}, "PIL": {"data"}, "h5py": {"data"},
+        "matplotlib": {"train", "analysis"}, "lmdb": {"data"}, "PIL": {"data"}, "h5py": {"data"},
         "grpc_tools": {"proto"}}
 FILE_LINES, FUNCTION_LINES = 400, 40
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "build": "netbuilder.cli.build:build",
     "summary": "netbuilder.cli.summary:summary",
     "diff": "netbuilder.cli.diff:diff_command",
+    "compare": "netbuilder.cli.compare:compare_command",
     "upgrade": "netbuilder.cli.upgrade:upgrade",
     "check": "netbuilder.cli.check:check",
     "train": "netbuilder.cli.train:train",
