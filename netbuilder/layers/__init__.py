@@ -6,6 +6,7 @@ from netbuilder.layers import (  # noqa: F401
     data,
     detection,
     elementwise,
+    fork_data,
     forks,
     linear,
     loss,

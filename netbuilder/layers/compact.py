@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 from netbuilder.layers.convolution import Convolution, Window
 from netbuilder.layers.forks import nchw
 from netbuilder.layers.loss import Loss
@@ -47,6 +47,10 @@ class ConvolutionDepthwise(Window):
     def macs(self) -> int:
         return prod(self.top_shapes[0]) * prod(self.kernel)
 
+    def operations(self) -> Operations:
+        biases = prod(self.top_shapes[0]) if self.bias_term else 0
+        return Operations(multiplications=self.macs(), additions=self.macs() + biases)
+
 
 @register
 class ReLU6(Layer):
@@ -75,6 +79,7 @@ class ShuffleChannel(Layer):
     """Channels interleaved over ``group`` groups (ShuffleNet, shuffle_channel_layer.cpp)."""
 
     param = "shuffle_channel_param"
+    free = True
     fork = "ShuffleNet"
 
     def setup(self) -> None:
@@ -93,6 +98,7 @@ class Reorg(Layer):
 
     param = "reorg_param"
     in_place_allowed = False
+    free = True
     fork = "YOLOv2"
 
     def setup(self) -> None:

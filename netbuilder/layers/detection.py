@@ -10,10 +10,8 @@ from collections.abc import Sequence
 
 from netbuilder.errors import ShapeUnknown
 from netbuilder.layer import Layer, Shape, register, show
-from netbuilder.layers.data import Labelled
 from netbuilder.layers.forks import nchw
 from netbuilder.layers.loss import Loss
-from netbuilder.proto import caffe_pb2
 
 _SAME_RATIO = 1e-6  # prior_box_layer.cpp: aspect ratios nearer than this count once
 
@@ -143,34 +141,6 @@ class DetectionEvaluate(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [(1, 1, self.fields.num_classes - 1 + nchw(self)[2], 5)]
-
-
-@register
-class AnnotatedData(Labelled):
-    """A database of AnnotatedDatum (annotated_data_layer.cpp): images, cropped or resized as
-    ``transform_param`` says, and boxes (1, 1, boxes, 8), as many as the images have."""
-
-    param = "data_param"
-    fork = "SSD"
-
-    def image(self) -> Shape:
-        transform = self.message.transform_param
-        resize, channels = transform.resize_param, self.channels()
-        size = (self.crop_size,) * 2
-        if not self.crop_size and transform.HasField("resize_param"):
-            whole = resize.resize_mode != caffe_pb2.ResizeParameter.FIT_SMALL_SIZE
-            size = (resize.height, resize.width) if whole else (0, 0)
-        if not channels or not all(size):
-            self.unknown("its database is not read; crop_size or resize_param tell the size, "
-                         "mean_value for each channel how many there are")
-        return channels, *size
-
-    def shapes(self) -> Sequence[Shape]:
-        if self.top_count == 2 and self.tops[1] not in self.told:
-            name = self.tops[1]
-            raise ShapeUnknown(f'layer "{self.name}" (AnnotatedData): the images tell how many '
-                               f'boxes "{name}" holds. Give it: --input {name}=1,1,N,8')
-        return super().shapes()
 
 
 @register

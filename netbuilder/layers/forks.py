@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 from netbuilder.errors import ShapeUnknown
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 from netbuilder.layers.loss import legacy
 
 
@@ -71,6 +71,7 @@ class Permute(Layer):
     """Axes in another order; those not named follow in their own (SSD, permute_layer.cpp)."""
 
     param = "permute_param"
+    free = True
     fork = "SSD"
 
     def setup(self) -> None:
@@ -238,3 +239,7 @@ class Axpy(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [self.bottom_shapes[1]]
+
+    def operations(self) -> Operations:
+        count = prod(self.bottom_shapes[1])
+        return Operations(multiplications=count, additions=count)

@@ -31,6 +31,13 @@ ROWS = {
         ([X], (1080, 1080 + 40, 0, 0, 0)),
     "Convolution convolution_param { num_output: 6 kernel_size: 3 group: 3 bias_term: false }":
         ([X], (48 * 9, 48 * 9, 0, 0, 0)),
+    # 24 outputs of one 3x3 filter each.
+    "ConvolutionDepthwise convolution_param { kernel_size: 3 }":
+        ([X], (216, 216 + 24, 0, 0, 0)),
+    "Axpy": ([(2, 3, 1, 1), X, X], (96, 96, 0, 0, 0)),
+    "Permute permute_param { order: 1 }": ([X], (0, 0, 0, 0, 0)),
+    "ShuffleChannel shuffle_channel_param { group: 3 }": ([X], (0, 0, 0, 0, 0)),
+    "Reorg reorg_param { stride: 2 }": ([X], (0, 0, 0, 0, 0)),
     # Each of 96 values meets 2 filters of 2x2; the top is 2x2x8x8.
     "Deconvolution convolution_param { num_output: 2 kernel_size: 2 stride: 2 }":
         ([X], (768, 768 + 256, 0, 0, 0)),

@@ -6,6 +6,7 @@ import pytest
 from fork_layers import blobs, layer
 
 from netbuilder.errors import ShapeError, ShapeUnknown
+from netbuilder.layer import Operations
 
 SHAPES = [
     # PSPNet (713 and 473 crops): the pyramid back to 1/8, the scores to the image
@@ -107,6 +108,7 @@ def test_depthwise_is_a_grouped_convolution(type_name, bias, stride):
     assert made.top_shapes == stock.top_shapes
     assert made.blobs == stock.blobs
     assert made.macs() == stock.macs() == 2 * 64 * (112 // stride)**2 * 9
+    assert made.operations() == stock.operations()
 
 
 def test_convolution_depthwise_reads_neither_group_nor_num_output():
@@ -114,6 +116,13 @@ def test_convolution_depthwise_reads_neither_group_nor_num_output():
                  "stride: 1 }", (1, 32, 9, 9))
     assert made.top_shapes == ((1, 32, 7, 5),)
     assert blobs(made) == [("weight", (32, 1, 3, 5), True), ("bias", (32,), True)]
+
+
+def test_operations():
+    made = layer('type: "Axpy"', (2, 3, 1, 1), (2, 3, 4, 5), (2, 3, 4, 5))
+    assert made.operations() == Operations(multiplications=120, additions=120)
+    for text in ('"Permute"', '"ShuffleChannel"', '"Reorg" reorg_param { stride: 2 }'):
+        assert layer(f"type: {text}", IMAGE).operations() == Operations()
 
 
 def test_center_loss_has_a_centre_per_class():

@@ -60,19 +60,6 @@ def test_ssd_loss_and_output():
     assert evaluated.top_shapes == ((1, 1, 21, 5),)
 
 
-SSD_DATA = ('type: "AnnotatedData" data_param { batch_size: 32 source: "absent" } transform_param '
-            "{ %s mean_value: 104 mean_value: 117 mean_value: 123 }")
-WARP = "resize_param { resize_mode: WARP height: 300 width: 400 }"
-
-
-def test_annotated_data():
-    assert layer(SSD_DATA % WARP).top_shapes == ((32, 3, 300, 400),)
-    assert layer(SSD_DATA % (WARP + " crop_size: 227")).top_shapes == ((32, 3, 227, 227),)
-    both = layer(SSD_DATA % WARP, tops=2, told={"t1": (1, 1, 9, 8)})
-    assert both.top_shapes == ((32, 3, 300, 400), (1, 1, 9, 8))
-    assert layer(SSD_DATA % "", told={"t0": (1, 3, 5, 5)}).top_shapes == ((1, 3, 5, 5),)
-
-
 def test_yolo2():
     assert layer('type: "Region" region_param { classes: 20 coords: 4 boxes_of_each_grid: 5 '
                  "softmax: true }", (2, 125, 13, 13)).top_shapes == ((2, 125, 13, 13),)
@@ -206,18 +193,6 @@ def test_contradictions_name_the_layer(text, bottoms, words):
     assert str(caught.value).startswith('layer "it" (')
     assert words in str(caught.value)
     assert not isinstance(caught.value, ShapeUnknown)
-
-
-@pytest.mark.parametrize(("text", "tops", "words"), [
-    (SSD_DATA % WARP, 2, "--input t1=1,1,N,8"),
-    (SSD_DATA % "", 1, "crop_size or resize_param tell the size"),
-    (SSD_DATA % WARP.replace("WARP", "FIT_SMALL_SIZE"), 1, "--input t0=N,C,H,W"),
-    (SSD_DATA.split(" transform_param")[0], 1, "mean_value for each channel"),
-])
-def test_what_images_decide_is_asked_for(text, tops, words):
-    with pytest.raises(ShapeUnknown) as caught:
-        layer(text, tops=tops)
-    assert words in str(caught.value)
 
 
 def test_a_made_shape_cannot_be_given():
