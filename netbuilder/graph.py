@@ -146,7 +146,7 @@ class Builder:
 
     def check_top(self, layer: Layer, index: int, shape: Shape) -> None:
         """Raises GraphError or ShapeError if the layer cannot make this top."""
-        top = layer.tops[index]
+        top = layer.message.top[index]  # not layer.tops: that is a new tuple each time
         if in_place(layer.message, index):
             self._check_in_place(layer, top, shape)
         elif top in self.makers:

@@ -45,7 +45,7 @@ def process(path: Path | str, mib: int, seconds: float = 60) -> str:
     begin = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "netbuilder", "summary", str(path), "--format", "json"],
-        cwd=ROOT, capture_output=True, text=True, preexec_fn=limit, check=False,  # noqa: PLW1509
+        cwd=ROOT, capture_output=True, text=True, preexec_fn=limit, check=False,
         stdin=subprocess.DEVNULL, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode in (0, 2), (done.returncode, done.stderr[-2000:],

@@ -102,6 +102,12 @@ def test_as_many_stages_as_a_file_can_hold_take_linear_time(tmp_path):
     assert not outcome(tmp_path / "net.prototxt")
 
 
+def test_a_layer_of_many_tops_takes_linear_time(tmp_path):
+    tops = "".join(f'top: "t{i}" ' for i in range(100_000))
+    (tmp_path / "net.prototxt").write_text(INPUT.replace('top: "d"', tops))
+    assert process(tmp_path / "net.prototxt", mib=1024, seconds=30) == ""
+
+
 @pytest.mark.parametrize("state", [{"level": 10**30}, {"stages": ["\udcff"]}, {"phase": 10**10}])
 def test_states_that_no_message_holds(state):
     with pytest.raises(NetbuilderError, match="no state of a net"):
