@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from netbuilder.analysis.memory import VALUE_BYTES
+from netbuilder.analysis.memory import VALUE_BYTES, Memory, memory
+from netbuilder.analysis.receptive import Field, receptive_fields
 from netbuilder.graph import Graph
 from netbuilder.layer import BlobSpec, Layer, Operations, Shape
 from netbuilder.proto import caffe_pb2
@@ -116,13 +117,18 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Costs:
-    """The rows of a net in one phase (``TRAIN`` or ``TEST``), and the shape of every blob."""
+    """The rows of a net in one phase (``TRAIN`` or ``TEST``), and the shape of every blob.
+
+    ``memory`` is of the whole batch; ``fields`` has the receptive field of each blob, or None.
+    """
 
     name: str
     phase: str
     batch: int
     layers: tuple[LayerRow, ...]
     blobs: dict[str, Shape]
+    memory: Memory
+    fields: dict[str, Field | None]
 
     @property
     def totals(self) -> dict[str, int]:
@@ -150,6 +156,8 @@ def costs(graph: Graph) -> Costs:
         batch=batch,
         layers=tuple(_row(graph, index, batch) for index in range(len(graph.layers))),
         blobs=dict(graph.blobs),
+        memory=memory(graph),
+        fields=receptive_fields(graph),
     )
 
 

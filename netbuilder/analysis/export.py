@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from netbuilder.analysis.costs import COUNTS, Costs, LayerRow, ParamRow
+from netbuilder.analysis.receptive import Field, Number
 from netbuilder.layer import show
 
 
@@ -38,10 +39,26 @@ def as_dict(costs: Costs) -> dict[str, Any]:
     return {
         "name": costs.name,
         "phase": costs.phase,
+        "batch": costs.batch,
         "layers": [_layer(row) for row in costs.layers],
         "blobs": costs.blobs,
         "totals": {"layers": len(costs.layers), **costs.totals},
+        "memory": {**costs.memory.figures, "peak": costs.memory.peak},
+        "free": costs.free,
+        "uncounted": costs.uncounted,
+        "receptive_fields": {name: field and _field(field)
+                             for name, field in costs.fields.items()},
     }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    axes = [{name: _number(getattr(axis, name)) for name in ("size", "stride", "offset")}
+            for axis in field.axes]
+    return {"source": field.source, "aligned": field.aligned, "axes": axes}
+
+
+def _number(value: Number) -> float:
+    return int(value) if value == int(value) else float(value)
 
 
 def _layer(row: LayerRow) -> dict[str, Any]:
@@ -53,6 +70,9 @@ def _layer(row: LayerRow) -> dict[str, Any]:
         "top_shapes": row.top_shapes,
         "params": [_param(param) for param in row.params],
         **row.counts,
+        "counted": row.counted,
+        "bytes_moved": row.bytes_moved,
+        "intensity": row.intensity,
     }
 
 

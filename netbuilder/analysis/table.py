@@ -1,11 +1,13 @@
-"""Costs for people: the layers, folded where there are many, and the totals by convention."""
+"""Costs for people: the layers, folded where there are many, totals by convention, memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from netbuilder.analysis.costs import COUNTS, Costs
 from netbuilder.analysis.fold import LONG, Group, fold
+from netbuilder.analysis.memory import MEMORY, Memory
+from netbuilder.analysis.receptive import Field
 from netbuilder.analysis.report import Part, Sheet
 from netbuilder.layer import show
 
@@ -15,7 +17,10 @@ TRUE, DOCUMENTED = "true counts", "pynetbuilder's convention"
 
 
 def report(costs: Costs, folded: bool | None = None) -> list[Part]:
-    """The layers and the totals. ``folded`` None folds a net of more than LONG layers."""
+    """The layers, the totals and the memory.
+
+    ``folded`` None folds a net of more than LONG layers.
+    """
     if folded is None:
         folded = len(costs.layers) > LONG
     groups = fold(costs.layers) if folded else [Group(row.name, (row,)) for row in costs.layers]
@@ -23,20 +28,33 @@ def report(costs: Costs, folded: bool | None = None) -> list[Part]:
              f"{len(costs.layers)} layers, batch {costs.batch}")
     if folded:
         title += f"; folded into {len(groups)} rows by their names"
-    free = sorted({row.type for row in costs.layers} - {r.type for r in costs.layers if r.macs})
-    return [title, _layers(groups), totals(costs.totals),
-            f"Layers without multiply-accumulates: {', '.join(free) or 'none'}"]
+    return [title, _layers(groups, costs.fields), totals(costs.totals), _memory(costs.memory),
+            *_remarks(costs)]
 
 
-def _layers(groups: list[Group]) -> Sheet:
-    headings = ["layer", "type", "top shapes", *COLUMNS.values()]
-    return Sheet(headings, [_cells(group) for group in groups], len(COLUMNS))
+def _remarks(costs: Costs) -> Iterator[str]:
+    free = {row.type for row in costs.layers} - {row.type for row in costs.layers if row.macs}
+    yield f"Layers without multiply-accumulates: {', '.join(sorted(free)) or 'none'}"
+    if costs.uncounted:
+        yield f"No rule tells the operations of: {', '.join(costs.uncounted)}"
 
 
-def _cells(group: Group) -> list[str]:
-    counts = group.counts
+def _layers(groups: list[Group], fields: Mapping[str, Field | None]) -> Sheet:
+    headings = ["layer", "type", "top shapes", "field", *COLUMNS.values()]
+    return Sheet(headings, [_cells(group, fields) for group in groups], len(COLUMNS) + 1)
+
+
+def _cells(group: Group, fields: Mapping[str, Field | None]) -> list[str]:
+    counts, seen = group.counts, [fields.get(top) for top in group.rows[-1].tops]
     numbers = (f"{counts[name]:,}" if counts[name] else "" for name in COLUMNS)
-    return [group.name, group.type, " ".join(map(show, group.top_shapes)), *numbers]
+    sizes = (show([axis.size for axis in field.axes]) for field in seen if field)
+    return [group.name, group.type, " ".join(map(show, group.top_shapes)),
+            " ".join(dict.fromkeys(sizes)), *numbers]
+
+
+def _memory(figures: Memory) -> Sheet:
+    rows = [[MEMORY[name], f"{value:,}"] for name, value in figures.figures.items()]
+    return Sheet(["bytes, for the whole batch", ""], rows, 1)
 
 
 def totals(counts: Mapping[str, int]) -> Sheet:

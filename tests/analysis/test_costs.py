@@ -111,6 +111,9 @@ def test_json() -> None:
     ]
     assert conv["macs"] == 972
     assert two["params"][0]["shared_with"] == "one"
+    assert conv["counted"] is True
+    assert conv["bytes_moved"] == 4 * (2 * 192 + 2 * 36 + 112)
+    assert conv["intensity"] == 2 * 2 * 972 / conv["bytes_moved"]
 
 
 def test_csv_sums_up_to_the_totals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_long_net_is_folded() -> None:
     layers = sheets(whole)[0].rows
     assert len(layers) == len(fold(whole.layers)) < LONG
     assert len(sheets(whole, False)[0].rows) == len(whole.layers)
-    small = Costs("", "TEST", 1, whole.layers[:LONG], whole.blobs)
+    small = replace(whole, layers=whole.layers[:LONG])
     assert len(sheets(small)[0].rows) == LONG
 
 
@@ -113,10 +114,10 @@ def test_markdown(tmp_path: Path) -> None:
     blocks = summary(tmp_path, "--format", "markdown", "--no-fold").output.split("\n\n")
     assert blocks[0].startswith("a net without a name, phase TEST: 228 layers")
     lines = blocks[1].splitlines()
-    assert lines[0] == "| layer | type | top shapes | learned | stored | MACs |"
-    assert lines[1] == "|---|---|---|---:|---:|---:|"
-    assert "| fc1000 | InnerProduct | 1x1000 | 2,049,000 | 2,049,000 | 2,048,000 |" in lines
-    assert {line.count(" | ") for line in lines if "---" not in line} == {5}
+    assert lines[0] == "| layer | type | top shapes | field | learned | stored | MACs |"
+    assert lines[1] == "|---|---|---|---:|---:|---:|---:|"
+    assert "| fc1000 | InnerProduct | 1x1000 |  | 2,049,000 | 2,049,000 | 2,048,000 |" in lines
+    assert {line.count(" | ") for line in lines if "---" not in line} == {6}
 
 
 def test_a_name_is_no_markup() -> None:

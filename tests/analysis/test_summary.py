@@ -88,7 +88,7 @@ def test_phase_level_and_stage_are_the_callers(tmp_path: Path) -> None:
 def test_csv(tmp_path: Path) -> None:
     lines = summary(tmp_path, DEPLOY, "--format", "csv").output.splitlines()
     assert lines[0].startswith("name,type,bottoms,tops,top_shapes,learned_params")
-    assert lines[2] == "fc,InnerProduct,data,fc,1x2,98,98,96,96,96"
+    assert lines[2] == "fc,InnerProduct,data,fc,1x2,98,98,96,194,96,98,0,0,0,96,96"
 
 
 def test_shapes_are_given_by_name(tmp_path: Path) -> None:
@@ -115,7 +115,8 @@ BAD = {
     "input of letters": (DEPLOY, ("--input", "data=1,x"), '"data=1,x" is not a blob and its'),
     "negative input": (DEPLOY, ("--input", "data=1,-3,4"), "is not a blob and its shape"),
     "huge input": (DEPLOY, ("--input", "data=99999,99999,9"), "is not possible"),
-    "old format": ("layers { name: 'x' type: RELU }", (), 'the old "layers { }" format'),
+    "old format": ("layers { name: 'x' type: RELU }", (),
+                   'layer "x" (ReLU): takes 1 bottom(s), but has 0'),
     "a solver": ("base_lr: 0.1", (), "the file is a SolverParameter"),
 }
 
