@@ -26,6 +26,7 @@ from netbuilder.proto import caffe_pb2
 # What a problem is about; each is one rule's (shapes.py, wiring.py).
 UNKNOWN_TYPE, UNKNOWN_SHAPE, SHAPE, LABELS = "unknown type", "unknown shape", "shape", "labels"
 BOTTOM, TOP, IN_PLACE, SHARING, RULES = "bottom", "top", "in place", "sharing", "rules"
+DATA = "data"  # a top that two data layers make
 _ABOUT = {UnknownLayerError: UNKNOWN_TYPE, ShapeUnknown: UNKNOWN_SHAPE, ShapeError: SHAPE}
 
 
@@ -168,12 +169,18 @@ class Walk:
             try:
                 self._builder.check_top(step.layer or _Unresolved(step.message), index, shape)
             except NetbuilderError as error:
-                self._problem(IN_PLACE if works_in_place else TOP, step, error)
-                if not works_in_place:  # nobody may take the first any more; one mistake will do
-                    self._blobs[top].takers.append(step)
+                if works_in_place:
+                    self._problem(IN_PLACE, step, error)
+                else:
+                    self._twice(step, self._blobs[top], error)
         self._builder.record_top(step.message, index, known)
         blob = self._blobs[top] = Blob(top, known, step, index)
         step.tops.append(blob)
+
+    def _twice(self, step: Step, former: Blob, error: NetbuilderError) -> None:
+        both = step.is_source and former.maker.is_source and former.maker is not step
+        self._problem(DATA if both else TOP, step, error)
+        former.takers.append(step)  # nobody else can take it any more; one mistake will do
 
     def _problem(self, about: str, step: Step, error: Exception, more: str = "") -> None:
         self.problems.append(Problem(about, step, f"{error}{more}"))

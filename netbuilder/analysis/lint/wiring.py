@@ -16,9 +16,7 @@ def bottom_missing(net: Walk) -> Found:
 
 @rule("NB103", ERROR, NET, "Give the second top another name.")
 def top_made_twice(net: Walk) -> Found:
-    for step, sentence in net.about(walk.TOP):
-        if not _data_twice(net, step):
-            yield step, sentence
+    yield from net.about(walk.TOP)
 
 
 @rule("NB108", WARNING, NET, "Give each layer a name of its own; weights are loaded by name.")
@@ -52,15 +50,5 @@ def top_unused(net: Walk) -> Found:
 
 @rule("NB601", ERROR, NET, "Give each of the data layers its phase: include { phase: TRAIN }.")
 def data_without_phase(net: Walk) -> Found:
-    for step, sentence in net.about(walk.TOP):
-        if _data_twice(net, step):
-            yield step, f"{sentence}; both bring data in, and no rule keeps them to one phase"
-
-
-def _data_twice(net: Walk, step: Step) -> bool:
-    """True if a data layer makes again what another data layer above it makes."""
-    if not step.is_source:
-        return False
-    others = {top for other in net.steps if other.is_source and other.position < step.position
-              for top in other.message.top}
-    return bool(others.intersection(step.message.top))
+    for step, sentence in net.about(walk.DATA):
+        yield step, f"{sentence}; both bring data in, and no rule keeps them to one phase"
