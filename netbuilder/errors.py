@@ -24,7 +24,7 @@ from typing import ClassVar
 _LONGEST = 2000  # characters of a text, and
 _LONGEST_WORD = 400  # of one word in it: room for a path, not for what a hostile file calls a name
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
-_LISTED = 12  # known names in a message
+_LISTED = 24  # known names in a message
 
 
 class NetbuilderError(Exception):

@@ -20,7 +20,7 @@ def error(text: str, kind: type = caffe_pb2.NetParameter) -> ParseError:
      'f:1:29: ConvolutionParameter has no field "kernal_size"; did you mean "kernel_size"?'),
     ("layer { kernel_size: 3 }",
      'f:1:9: LayerParameter has no field "kernel_size"; '
-     "kernel_size belongs in convolution_param or pooling_param"),
+     "kernel_size belongs in convolution_param or pooling_param or unpooling_param"),
     ('type: "ReLU"',
      'f:1:1: NetParameter has no field "type"; type belongs in layers or layer'),
     ("layer { convolution_param { pad: 1\n bottom: 'x' }",
