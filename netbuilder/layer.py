@@ -110,12 +110,12 @@ class Layer:
         """Caffe's name of the layer type."""
         return type(self).__name__
 
-    @property
+    @cached_property
     def bottoms(self) -> tuple[str, ...]:
         """Names of the input blobs."""
         return tuple(self.message.bottom)
 
-    @property
+    @cached_property
     def tops(self) -> tuple[str, ...]:
         """Names of the output blobs."""
         return tuple(self.message.top)
