@@ -20,6 +20,7 @@ from netbuilder.proto import caffe_pb2
 Shape = tuple[int, ...]
 Reach = tuple[int | Fraction, int | Fraction, int | Fraction]
 
+VALUE_BYTES = 4  # Caffe computes in float
 MAX_COUNT = 2**31 - 1  # Blob::Reshape (blob.cpp) counts in int
 MAX_AXES = 32  # kMaxBlobAxes, blob.hpp
 FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")

@@ -7,13 +7,17 @@ everything that prints iterates over COUNTS. docs/counting.md defines each.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING
 
-from netbuilder.analysis.memory import VALUE_BYTES, Memory, memory
-from netbuilder.analysis.receptive import Field, receptive_fields
 from netbuilder.graph import Graph
-from netbuilder.layer import BlobSpec, Layer, Operations, Shape
+from netbuilder.layer import VALUE_BYTES, BlobSpec, Layer, Operations, Shape
 from netbuilder.proto import caffe_pb2
+
+if TYPE_CHECKING:
+    from netbuilder.analysis.memory import Memory
+    from netbuilder.analysis.receptive import Field
 
 COUNTS = {
     "learned_params": "learned parameters",
@@ -119,7 +123,7 @@ class LayerRow:
 class Costs:
     """The rows of a net in one phase (``TRAIN`` or ``TEST``), and the shape of every blob.
 
-    ``memory`` is of the whole batch; ``fields`` has the receptive field of each blob, or None.
+    What only some readers want is worked out when it is first asked for.
     """
 
     name: str
@@ -127,8 +131,21 @@ class Costs:
     batch: int
     layers: tuple[LayerRow, ...]
     blobs: dict[str, Shape]
-    memory: Memory
-    fields: dict[str, Field | None]
+    graph: Graph
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The memory that the whole batch needs."""
+        from netbuilder.analysis.memory import memory
+
+        return memory(self.graph)
+
+    @cached_property
+    def fields(self) -> dict[str, Field | None]:
+        """The receptive field of each blob, or None."""
+        from netbuilder.analysis.receptive import receptive_fields
+
+        return receptive_fields(self.graph)
 
     @property
     def totals(self) -> dict[str, int]:
@@ -156,8 +173,7 @@ def costs(graph: Graph) -> Costs:
         batch=batch,
         layers=tuple(_row(graph, index, batch) for index in range(len(graph.layers))),
         blobs=dict(graph.blobs),
-        memory=memory(graph),
-        fields=receptive_fields(graph),
+        graph=graph,
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import prod
 
 from netbuilder.graph import Graph
+from netbuilder.layer import VALUE_BYTES
 
-VALUE_BYTES = 4  # Caffe computes in float
 Place = tuple[int, int]  # position of a layer, index of its top
 
 MEMORY = {
