@@ -260,17 +260,18 @@ def register(cls: type[Layer]) -> type[Layer]:
 
 def layer_types() -> dict[str, type[Layer]]:
     """Every registered layer type by name."""
-    import netbuilder.layers  # noqa: F401  (registers them)
+    import netbuilder.layers.of_forks  # noqa: F401  (registers them, and the stock ones)
 
     return _TYPES
 
 
 def layer_class(type_name: str) -> type[Layer]:
     """The class of a layer type; UnknownLayerError with the nearest known name if none."""
-    types = layer_types()
-    if type_name not in types:
+    import netbuilder.layers  # noqa: F401  (registers the stock ones)
+
+    if type_name not in _TYPES and type_name not in layer_types():
         raise UnknownLayerError(
-            f'unknown layer type "{type_name}"{one_of(type_name, sorted(types))}. A type of your '
+            f'unknown layer type "{type_name}"{one_of(type_name, sorted(_TYPES))}. A type of your '
             "own: docs/adding.md"
         )
-    return types[type_name]
+    return _TYPES[type_name]

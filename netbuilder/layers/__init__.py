@@ -1,13 +1,12 @@
-"""The static half of every layer type, one module per family; importing it registers them."""
+"""The static half of every layer type, one module per family.
+
+Importing it registers those of stock Caffe; ``of_forks`` has the rest.
+"""
 
 from netbuilder.layers import (  # noqa: F401
-    compact,
     convolution,
     data,
-    detection,
     elementwise,
-    fork_data,
-    forks,
     linear,
     loss,
     neuron,
@@ -15,6 +14,5 @@ from netbuilder.layers import (  # noqa: F401
     pooling,
     python,
     recurrent,
-    regions,
     shape,
 )
