@@ -147,7 +147,7 @@ class Costs:
 
         return receptive_fields(self.graph)
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, int]:
         """Every count of COUNTS over the whole net, by its name."""
         return {name: sum(getattr(row, name) for row in self.layers) for name in COUNTS}
