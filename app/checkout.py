@@ -1,10 +1,18 @@
-"""Lets a script of app/ run from a checkout: its package, and the environment that make set up."""
+"""Lets a script of app/ run from a checkout: its package, and the environment that make set up.
+
+The scripts end before collecting garbage pays, which would take a fifth of their time.
+"""
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from typing import NoReturn
+
+gc.disable()
+atexit.register(gc.freeze)  # nothing is left to search when Python ends
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)

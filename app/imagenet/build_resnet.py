@@ -1,10 +1,8 @@
 """Residual networks for ImageNet: `netbuilder build resnet`, as a script."""
 
-import gc
 import os
 import sys
 
-gc.disable()  # it would take a tenth of a run that ends before it pays
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 import checkout  # noqa: E402
