@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-import checkout  # noqa: E402
+import checkout
 
 try:
     from netbuilder.cli.build import network_command
