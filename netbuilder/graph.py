@@ -8,7 +8,7 @@ from typing import Any
 
 from netbuilder import passes
 from netbuilder.errors import GraphError, NetbuilderError, did_you_mean
-from netbuilder.layer import Layer, Shape, layer_class, show
+from netbuilder.layer import AUTOMATIC, Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 
 LOSS = "the loss"  # takes a top that has a loss_weight; told from a layer of that name by `is`
@@ -115,6 +115,8 @@ class Builder:
         for index, shape in enumerate(layer.top_shapes[: len(layer.tops)]):
             self.check_top(layer, index, shape)
             self.record_top(message, index, shape)
+        for shape in layer.top_shapes[len(layer.tops): layer.top_count]:
+            self.graph.blobs[AUTOMATIC] = shape
         self.share(layer)
         self.graph.layers.append(layer)
 
@@ -137,8 +139,8 @@ class Builder:
 
     def bottom(self, message: Any, name: str) -> Shape:
         """The shape of a bottom; GraphError if no layer above makes it."""
-        if name not in self.graph.blobs:
-            known = did_you_mean(name, self.graph.blobs)
+        if name not in self.takers:
+            known = did_you_mean(name, self.takers)
             raise GraphError(f'layer "{message.name}" ({message.type}): no layer above it makes '
                              f'its bottom "{name}"{known}')
         self.takers[name].append(message.name)

@@ -22,6 +22,7 @@ Reach = tuple[int | Fraction, int | Fraction, int | Fraction]
 
 VALUE_BYTES = 4  # Caffe computes in float
 MAX_COUNT = 2**31 - 1  # Blob::Reshape (blob.cpp) counts in int
+AUTOMATIC = "(automatic)"  # a top that Caffe adds to a loss; no layer can take it
 MAX_AXES = 32  # kMaxBlobAxes, blob.hpp
 FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
 
@@ -120,6 +121,11 @@ class Layer:
     def tops(self) -> tuple[str, ...]:
         """Names of the output blobs."""
         return tuple(self.message.top)
+
+    @property
+    def top_names(self) -> list[str]:
+        """Names of the output blobs, with Caffe's name for one that it adds to a loss itself."""
+        return [*self.tops, *[AUTOMATIC] * (self.top_count - len(self.tops))]
 
     # What a layer type says of itself.
 

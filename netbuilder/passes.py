@@ -23,15 +23,18 @@ def copy(net: Any) -> Any:
 def upgrade(net: Any) -> Any:
     """The net in today's format, as Caffe reads files of any age (docs/upgrade.md).
 
-    One thing more than there: inputs without shapes stay, as an Input layer without shapes, so
-    that these can be asked for by name. A net in today's format is returned as it is. Raises
-    GraphError or UnknownLayerError.
+    One thing more than there: inputs without shapes that no layer makes stay, as an Input layer
+    without shapes, so that these can be asked for by name. A net in today's format is returned as
+    it is. Raises GraphError or UnknownLayerError.
     """
     new = upgrade_net(net).message
-    if not net.input or net.input_shape or net.input_dim:
+    shaped = net.input_shape or net.input_dim
+    made = {top for layer in new.layer for top in layer.top if top not in layer.bottom}
+    unmade = [] if shaped else [name for name in net.input if name not in made]
+    if not unmade:
         return new
     asking = caffe_pb2.NetParameter()
-    asking.layer.add(name="input", type="Input", top=net.input)
+    asking.layer.add(name="input", type="Input", top=unmade)
     asking.MergeFrom(new)
     return asking
 

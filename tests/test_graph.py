@@ -243,7 +243,7 @@ def without_splits(answer: dict) -> dict:
     """
     return {
         "blobs": {name: shape for name, shape in answer["blobs"].items()
-                  if "_split_" not in name and name != "(automatic)"},
+                  if "_split_" not in name},
         "layers": [name for name in answer["layers"] if not name.endswith("_split")],
         "outputs": sorted(re.sub(r"_(in|layer\d)_\d_split_\d$", "", name)
                           for name in answer["outputs"]),

@@ -100,6 +100,13 @@ def test_inputs_without_shapes_can_be_asked_for() -> None:
     assert new.layer[0].top == ["a", "b"] and not new.layer[0].HasField("input_param")
 
 
+def test_inputs_without_shapes_that_a_layer_makes_are_left_out() -> None:
+    """As in cvjena's AlexNet: an Input layer beside a forgotten ``input``."""
+    new = passes.upgrade(net('input: "a" input: "b"' + layer('top: "a"', type_name="Input")
+                             + layer('bottom: "b" top: "b"')))
+    assert [list(one.top) for one in new.layer] == [["b"], ["a"], ["b"]]
+
+
 DATA = 'layer { name: "data" type: "Data" top: "data" %s }'
 LOSS = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "data" bottom: "data" }'
 ANY = 'layer { name: "relu" type: "ReLU" bottom: "data" top: "x" }'

@@ -53,8 +53,7 @@ class Node:
     @property
     def top_names(self) -> list[str]:
         """The names of the tops, with Caffe's name for one that it adds itself."""
-        extra = self.layer.top_count - len(self.layer.tops)
-        return [*self.layer.tops, *["(automatic)"] * extra]
+        return self.layer.top_names
 
     def fit(self, shapes: Sequence[Shape]) -> None:
         """Resolves the layer anew if its bottoms changed their shapes since the last time.

@@ -59,7 +59,7 @@ def _only_under_loss(layers: Sequence[Layer], reach: Sequence[Reach]) -> None:
     under_loss: set[str] = set()
     skipped: set[str] = set()
     for layer, step in zip(reversed(layers), reversed(reach), strict=True):
-        names = [*layer.tops, *["(automatic)"] * (layer.top_count - len(layer.tops))]
+        names = layer.top_names
         contributes = any(loss_weights(layer)) or any(name in under_loss for name in names)
         if all(name in skipped for name in names) and step.layer:
             step.layer, step.bottoms = False, [False] * len(step.bottoms)
