@@ -17,8 +17,9 @@ NetbuilderError
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 _LONGEST = 2000  # characters of a text, and
@@ -114,6 +115,17 @@ class EngineNotFound(EngineError):
 
 class CaffeCrashed(EngineError):
     """Real Caffe's process died; the text carries its last words."""
+
+
+@contextlib.contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Says in which file a mistake is; a ParseError does so itself."""
+    try:
+        yield
+    except ParseError:
+        raise
+    except NetbuilderError as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -32,7 +35,17 @@ class FriendlyMixin:
         return _standalone(run) if standalone_mode else run()
 
 
+def _collect_rarely() -> None:
+    """A net is many objects and little garbage; the search for it grew faster than the net.
+
+    The threshold bounds what garbage there can be, to about a hundred megabytes.
+    """
+    gc.set_threshold(1_000_000)
+    atexit.register(gc.freeze)  # nothing is left to search when Python ends
+
+
 def _standalone(run: Callable[[], Any]) -> NoReturn:
+    _collect_rarely()
     try:
         result = run()
     except NetbuilderError as error:
@@ -43,6 +56,10 @@ def _standalone(run: Callable[[], Any]) -> NoReturn:
         _end(f"error: {error.format_message()}", error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("stopped", 130)  # as a shell reports SIGINT
+    except OSError as error:  # a full disk behind stdout; click itself sees to a closed pipe
+        sys.stdout = None  # or Python tries once more when it ends
+        place = error.filename or "standard output"
+        _end(f"error: {place}: {error.strerror or error}", 2)
     sys.exit(result if isinstance(result, int) else 0)
 
 
@@ -68,7 +85,20 @@ class LazyGroup(FriendlyMixin, click.Group):
         return getattr(importlib.import_module(module), attribute)
 
 
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib import metadata  # not at the start of every command: it takes 20 ms
+
+    try:
+        click.echo(f"netbuilder, version {metadata.version('netbuilder')}")
+    except metadata.PackageNotFoundError:
+        click.echo(f"netbuilder, not installed, used in {Path(__file__).parents[2]}")
+    context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="netbuilder")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+              help="Show the version and exit.")
 def cli() -> None:
     """Caffe networks from legos: build, count and train them, with or without Caffe."""

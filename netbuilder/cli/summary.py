@@ -14,7 +14,7 @@ from netbuilder.analysis.fold import LONG
 from netbuilder.analysis.report import print_report, to_markdown
 from netbuilder.analysis.table import report
 from netbuilder.cli.main import FriendlyCommand
-from netbuilder.errors import NetbuilderError
+from netbuilder.errors import did_you_mean, naming
 from netbuilder.graph import Graph, resolve
 from netbuilder.layer import Shape
 from netbuilder.proto import caffe_pb2
@@ -32,6 +32,15 @@ class InputShape(click.ParamType):
                 size.strip().isdecimal() and len(size) < 20 for size in sizes):
             self.fail(f'"{value}" is not a blob and its shape, such as data=1,3,224,224')
         return blob, tuple(map(int, sizes))
+
+
+def _once(_: click.Context, option: click.Parameter, inputs: tuple[tuple[str, Shape], ...],
+          ) -> tuple[tuple[str, Shape], ...]:
+    names = [name for name, _ in inputs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f'"{twice}" is given more than once', param=option)
+    return inputs
 
 
 def _print(text: str) -> None:
@@ -56,7 +65,7 @@ def net_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Level of the net's state."),
         click.option("--stage", "stages", multiple=True, metavar="S",
                      help="Stage of the net's state."),
-        click.option("--input", "inputs", multiple=True, type=InputShape(),
+        click.option("--input", "inputs", multiple=True, type=InputShape(), callback=_once,
                      metavar=InputShape.name, help="Shape of a blob that the file does not tell."),
     )
     for option in reversed(options):
@@ -72,20 +81,21 @@ def read_graphs(files: Sequence[str], phase: str | None, level: int, stages: tup
     """
     from netbuilder.proto.io import read_net
 
-    graphs, told = [], set()
+    nets = []
     for file in files:
         net = read_net(file)
-        try:
-            net = passes.upgrade(net)
-            tops = {top for layer in net.layer for top in layer.top}
-            own = {name: shape for name, shape in inputs if name in tops}
-            graphs.append(resolve(net, _phase(net, phase, level, stages), level, stages, own))
-        except NetbuilderError as error:
-            raise type(error)(f"{file}: {error}") from error
-        told.update(own)
+        with naming(file):
+            nets.append(passes.upgrade(net))
+    tops = [{top for layer in net.layer for top in layer.top} for net in nets]
     for name, _ in inputs:
-        if name not in told:
-            raise click.UsageError(f'--input: no blob is named "{name}" in any of the files')
+        if not any(name in known for known in tops):
+            raise click.UsageError(f'{", ".join(files)}: no blob is named "{name}"'
+                                   f"{did_you_mean(name, set().union(*tops))}")
+    graphs = []
+    for file, net, known in zip(files, nets, tops, strict=True):
+        own = {name: shape for name, shape in inputs if name in known}
+        with naming(file):
+            graphs.append(resolve(net, _phase(net, phase, level, stages), level, stages, own))
     return graphs
 
 
@@ -104,15 +114,14 @@ def _phase(net: Any, phase: str | None, level: int, stages: tuple[str, ...]) -> 
                    f"Default: a table of more than {LONG} layers is folded.")
 def summary(*, file: str, phase: str | None, level: int, stages: tuple[str, ...],
             inputs: tuple[tuple[str, Shape], ...], form: str, fold: bool | None) -> None:
-    """Count a network's parameters and multiply-accumulates from its prototxt FILE.
+    """Count what a network costs, layer by layer and in total.
 
-    Works on any Caffe network, with the shapes that Caffe would compute; nothing is run.
+    FILE is the prototxt or .caffemodel of any Caffe network, of any age. Shapes are those that
+    Caffe would compute; nothing is run.
     """
-    from netbuilder.proto.io import read_net
-
     if fold is not None and form not in FOLDING:
         raise click.UsageError(f"--fold and --no-fold are for tables; --format {form} always has "
                                "every layer")
-    net = read_net(file)
-    result = costs(resolve(net, _phase(net, phase, level, stages), level, stages, dict(inputs)))
+    [graph] = read_graphs([file], phase, level, stages, inputs)
+    result = costs(graph)
     FORMATS[form](result, fold)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from netbuilder.cli.main import FriendlyCommand
-from netbuilder.errors import ParseError
+from netbuilder.errors import ParseError, naming
 from netbuilder.proto import caffe_pb2, io, text
 from netbuilder.upgrade.net import upgrade_net
 from netbuilder.upgrade.result import Upgraded
@@ -27,7 +29,9 @@ def upgrade(*, file: str, output: str | None) -> int:
     code is 1 if something had no place in today's format; the file is written without it.
     """
     binary = io.is_binary(file)
-    result = upgrade_net(io.read_net(file)) if binary else _upgrade_text(file)
+    message, upgraded = (io.read_net(file), upgrade_net) if binary else _read_text(file)
+    with naming(file):
+        result = upgraded(message)
     data = _data(file, result, binary)
     if output is None:
         _show(data, binary)
@@ -37,17 +41,15 @@ def upgrade(*, file: str, output: str | None) -> int:
     return 1 if result.lost else 0
 
 
-def _upgrade_text(file: str) -> Upgraded:
-    """The upgraded net or solver; if it is neither, the error of the one that is read further."""
+def _read_text(file: str) -> tuple[Any, Callable[[Any], Upgraded]]:
+    """The net or solver and what upgrades it; if it is neither, the error that is further on."""
     errors = []
     for kind, upgraded in ((caffe_pb2.NetParameter, upgrade_net),
                            (caffe_pb2.SolverParameter, upgrade_solver)):
         try:
-            message = io.read_text(file, kind)
+            return io.read_text(file, kind), upgraded
         except ParseError as error:
             errors.append(error)
-        else:
-            return upgraded(message)
     raise max(errors, key=lambda error: (error.line or 0, error.column or 0))
 
 

@@ -110,3 +110,15 @@ def test_binary_summary(tmp_path):
     result = CliRunner().invoke(cli, ["summary", str(tmp_path / "old.caffemodel")])
     assert result.exit_code == 0, result.output
     assert "InnerProduct" in result.output and "98" in result.output
+
+
+@pytest.mark.parametrize("text, words", [
+    ('layers { layer { name: "r" type: "relux" } }', 'layer "r": V0 files have no type "relux"'),
+    ("type: 'SGD' solver_type: ADAM", "give type or"),
+])
+def test_what_cannot_be_upgraded_names_the_file(text, words, tmp_path):
+    path = tmp_path / "bad.prototxt"
+    path.write_text(text)
+    result = run(path, "-o", tmp_path / "new.prototxt")
+    assert result.exit_code == 2 and result.stderr.startswith(f"error: {path}: {words}")
+    assert not (tmp_path / "new.prototxt").exists()

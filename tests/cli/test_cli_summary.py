@@ -1,0 +1,73 @@
+"""``netbuilder summary`` at its edges: which file, which ``--input``, and where it writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from netbuilder.cli import cli
+
+NET = """input: "data"
+layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+  convolution_param { num_output: 2 kernel_size: 3 } }
+"""
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET)
+    return path
+
+
+def run(command: str, *arguments: object) -> Result:
+    result = CliRunner().invoke(cli, [command, *map(str, arguments)])
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and not result.stdout
+    return result
+
+
+def test_an_error_names_the_file_and_what_to_give(net: Path) -> None:
+    assert run("summary", net).stderr == (
+        f'error: {net}: layer "input" (Input): nothing tells the shape of "data": input_param has '
+        "no shape. Give it: --input data=N,C,H,W\n")
+    too_small = run("summary", net, "--input", "data=1,3,2,2").stderr
+    assert too_small.startswith(f'error: {net}: layer "c" (Convolution): ') and "2x2" in too_small
+
+
+@pytest.mark.parametrize("command", ["summary", "compare"])
+def test_an_input_that_no_file_has_is_said_before_what_is_missing(command: str, net: Path) -> None:
+    result = run(command, net, "--input", "dat=1,3,8,8")
+    assert f'error: {net}: no blob is named "dat"; did you mean "data"?' in result.stderr
+
+
+def test_an_input_is_given_once(net: Path) -> None:
+    result = run("summary", net, "--input", "data=1,3,8,8", "--input", "data=2,3,8,8")
+    assert '"data" is given more than once' in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_full_disk_is_one_line(form: str, net: Path) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "netbuilder", "summary", net, "--input", "data=1,3,8,8",
+             "--format", form], check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.stderr == "error: standard output: No space left on device\n"
+    assert result.returncode == 2
+
+
+def test_version_with_and_without_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda name: "1.2.3")
+    assert CliRunner().invoke(cli, ["--version"]).stdout == "netbuilder, version 1.2.3\n"
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    result = CliRunner().invoke(cli, ["--version"])
+    assert result.exit_code == 0 and "not installed" in result.stdout
