@@ -87,6 +87,7 @@ class Layer:
     free: ClassVar[bool] = False  # moves values, computes none
     shares_data: ClassVar[bool] = False  # tops are the first bottom's memory (ShareData)
     pointwise: ClassVar[bool] = False  # each place of a top reads the same place of the bottoms
+    paired: ClassVar[bool] = False  # a top is made of the bottom of its index alone
     time_major: ClassVar[bool] = False  # takes steps first: (T, N, ...) and the marks (T, N)
 
     def __init__(

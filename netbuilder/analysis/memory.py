@@ -65,17 +65,18 @@ def _buffers(graph: Graph) -> Iterator[tuple[int, int, int]]:
     the memory of its bottom.
     """
     buffers: list[list[int]] = []
-    home: dict[str, int] = {}  # blob -> its buffer
+    home: dict[str | None, int] = {}  # blob -> its buffer
     for position, layer in enumerate(graph.layers):
         for name in layer.bottoms:
             buffers[home[name]][2] = position
         for index, shape in enumerate(layer.top_shapes):
-            name = layer.tops[index] if index < len(layer.tops) else ""  # a loss nobody named
+            name = layer.tops[index] if index < len(layer.tops) else None  # a loss nobody named
             if layer.shares_data and layer.bottoms:
                 home[name] = home[layer.bottoms[0]]
             elif name not in layer.bottoms[index: index + 1]:
                 home[name] = len(buffers)
-                buffers.append([VALUE_BYTES * prod(shape), position, position])
+                last = position if name is not None else len(graph.layers) - 1  # it is an output
+                buffers.append([VALUE_BYTES * prod(shape), position, last])
     for name in graph.outputs:  # somebody wants them in the end
         buffers[home[name]][2] = len(graph.layers) - 1
     return (tuple(buffer) for buffer in buffers)

@@ -57,13 +57,14 @@ def receptive_fields(graph: Graph) -> dict[str, Field | None]:
     """The field of each blob in its last version; None where it has no meaning. Linear."""
     fields: dict[str, Field | None] = {}
     for layer in graph.layers:
-        made = _met(list(_through(layer, fields))) if layer.bottoms else None
-        for name, shape in zip(layer.tops, layer.top_shapes, strict=False):
-            if layer.bottoms:
-                fields[name] = made if made and len(shape) == len(made.axes) + 2 else None
-            else:
-                spatial = len(shape) > 2
-                fields[name] = Field(name, (Axis(1, 0, 0),) * (len(shape) - 2)) if spatial else None
+        seen = list(_through(layer, fields))
+        made = _met(seen)
+        for index, (name, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=False)):
+            field = _met(seen[index: index + 1]) if layer.paired else made
+            if not layer.bottoms:
+                field = Field(name, (Axis(1, 0, 0),) * (len(shape) - 2))
+            spatial = field is not None and 2 < len(shape) == len(field.axes) + 2
+            fields[name] = field if spatial else None
     return fields
 
 

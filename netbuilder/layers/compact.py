@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
 from netbuilder.layers.convolution import Convolution, Window
-from netbuilder.layers.forks import nchw
+from netbuilder.layers.forks import nchw, repeated
 from netbuilder.layers.loss import Loss
 
 
@@ -56,14 +56,19 @@ class ConvolutionDepthwise(Window):
 class ReLU6(Layer):
     """min(max(x, 0), 6) (the MobileNet forks, relu6_layer.cpp)."""
 
+    pointwise = True
     param = "relu6_param"
     fork = "MobileNet forks"
+
+    def operations(self) -> Operations:
+        return Operations(comparisons=2) * self.count
 
 
 @register
 class CReLU(Layer):
     """ReLU of x and of -x, one behind the other along the channels (crelu_layer.cpp)."""
 
+    pointwise = True
     in_place_allowed = False
     fork = "CReLU forks"
 
@@ -73,11 +78,15 @@ class CReLU(Layer):
             self.fail(f"needs a bottom of at least two axes, not {show(shape)}")
         return [(shape[0], 2 * shape[1], *shape[2:])]
 
+    def operations(self) -> Operations:
+        return Operations(comparisons=2) * self.count
+
 
 @register
 class ShuffleChannel(Layer):
     """Channels interleaved over ``group`` groups (ShuffleNet, shuffle_channel_layer.cpp)."""
 
+    pointwise = True
     param = "shuffle_channel_param"
     free = True
     fork = "ShuffleNet"
@@ -118,6 +127,9 @@ class Reorg(Layer):
             return [(batch, channels // stride**2, high * stride, wide * stride)]
         return [(batch, channels * stride**2, high // stride, wide // stride)]
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [repeated(self.stride) if self.reverse else (self.stride, 0, self.stride - 1)] * 2
+
 
 @register
 class CenterLoss(Loss):
@@ -137,3 +149,6 @@ class CenterLoss(Loss):
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("center", (self.num_output, prod(self.bottom_shapes[0][self.first_axis:])))]
+
+    def operations(self) -> Operations:
+        return Operations(multiplications=1, additions=2) * self.count

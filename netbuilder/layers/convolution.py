@@ -75,7 +75,7 @@ class Window(Layer):
         return sizes
 
     def reach(self, bottom: int) -> Sequence[Reach] | None:
-        if self.channel_axis != 1 or len(self.bottom_shapes) > 1:
+        if self.channel_axis != 1:
             return None
         return [(stride, -pad, dilation * (kernel - 1) - pad)
                 for kernel, stride, pad, dilation in zip(self.kernel, self.stride, self.pad,
@@ -85,6 +85,7 @@ class Window(Layer):
 class _BiasedWindow(Window):
     """What Convolution and Deconvolution share: filters, groups, bias, several bottoms."""
 
+    paired = True
     bottoms_wanted = (1, None)
     tops_wanted = (1, None)
 
@@ -168,7 +169,7 @@ class Deconvolution(_BiasedWindow):
         return positions * self.blobs[0].count
 
     def reach(self, bottom: int) -> Sequence[Reach] | None:
-        if self.channel_axis != 1 or len(self.bottom_shapes) > 1:
+        if self.channel_axis != 1:
             return None
         return [(Fraction(1, stride), Fraction(pad - dilation * (kernel - 1), stride),
                  Fraction(pad, stride))

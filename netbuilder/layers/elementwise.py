@@ -88,6 +88,9 @@ class ArgMax(Layer):
     def operations(self) -> Operations:
         return Operations(comparisons=self.top_k) * self.count
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along in (0, 1) else None
+
 
 @register
 class Reduction(Layer):

@@ -8,11 +8,13 @@ not, ShapeUnknown says what is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import prod
 
 from netbuilder.errors import ShapeUnknown
-from netbuilder.layer import Layer, Operations, Shape, register, show
+from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
 from netbuilder.layers.loss import legacy
+from netbuilder.proto import caffe_pb2
 
 
 def nchw(layer: Layer, bottom: int = 0) -> Shape:
@@ -21,6 +23,11 @@ def nchw(layer: Layer, bottom: int = 0) -> Shape:
     if len(shape) > 4:
         layer.fail(f"needs bottoms of at most 4 axes, not {show(shape)}")
     return legacy(shape)
+
+
+def repeated(scale: int) -> Reach:
+    """The reach of a top in which every place of the bottom stands ``scale`` times."""
+    return Fraction(1, scale), Fraction(1 - scale, scale), 0
 
 
 @register
@@ -40,10 +47,10 @@ class Interp(Layer):
         pads = self.fields.pad_beg, self.fields.pad_end
         if max(pads) > 0:
             self.fail(f"pad_beg {pads[0]} and pad_end {pads[1]} can only crop: 0 or negative")
-        cropped = tuple(size + sum(pads) for size in nchw(self)[2:])
-        if min(cropped) < 1:
-            self.fail(f"pad_beg and pad_end leave {show(cropped)} of its input")
-        self.size = self._size(cropped)
+        self.first, self.cropped = -pads[0], tuple(n + sum(pads) for n in nchw(self)[2:])
+        if min(self.cropped) < 1:
+            self.fail(f"pad_beg and pad_end leave {show(self.cropped)} of its input")
+        self.size = self._size(self.cropped)
         if min(self.size) < 1:
             self.fail(f"the output {show(self.size)} is empty")
 
@@ -64,6 +71,22 @@ class Interp(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [nchw(self)[:2] + self.size]
+
+    def operations(self) -> Operations:
+        if self.size == self.cropped:  # only copied
+            return Operations()
+        # Two rows, each between two places, and then between the rows.
+        return Operations(multiplications=6, additions=3) * prod(self.top_shapes[0])
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        if bottom:  # only its size is read
+            return ()
+        return list(map(self._between, self.cropped, self.size))
+
+    def _between(self, size: int, resized: int) -> Reach:
+        step = Fraction(size - 1, resized - 1) if resized > 1 else Fraction(0)
+        rest = 1 - Fraction(1, step.denominator)  # how far the places beside it are at most
+        return step, self.first - rest, self.first + rest
 
 
 @register
@@ -100,6 +123,16 @@ class Normalize(Layer):
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("scale", () if self.channel_shared else (self.channels,))]
+
+    def operations(self) -> Operations:
+        images, _, *spatial = nchw(self)
+        norms = images * (1 if self.across_spatial else prod(spatial))
+        return (Operations(multiplications=2, additions=1, divisions=1) * self.count
+                + Operations(additions=1, exponentials=1) * norms)
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        axes = len(self.bottom_shapes[0]) - 2
+        return None if self.across_spatial else [(1, 0, 0)] * axes
 
 
 @register
@@ -150,6 +183,21 @@ class BN(Layer):
         return super().learns(index) and (
             self.blob_count == 2 or (index < 2 and not self.fields.frozen))
 
+    def operations(self) -> Operations:
+        fields, affine = self.fields, Operations(multiplications=1, additions=1)
+        if self.blob_count == 2 and fields.bn_mode == caffe_pb2.BNParameter.INFERENCE:
+            return affine * self.count  # the statistics are folded in
+        # SegNet divides by the deviation, PSPNet multiplies by its reciprocal.
+        quotient = self.blob_count == 2
+        normalise = Operations(multiplications=not quotient, additions=1, divisions=quotient)
+        stored = not quotient and (fields.frozen or self.phase == caffe_pb2.TEST)
+        estimate = Operations() if stored else Operations(multiplications=1, additions=2)
+        return (estimate + normalise + affine) * self.count
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        # The other tops are statistics, with no place in the image.
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.top_count == 1 else None
+
 
 @register
 class Upsample(Layer):
@@ -161,6 +209,7 @@ class Upsample(Layer):
     """
 
     param = "upsample_param"
+    free = True
     bottoms_wanted = (1, 2)
     fork = "SegNet, ENet; YOLOv3 forks"
 
@@ -198,6 +247,10 @@ class Upsample(Layer):
     def shapes(self) -> Sequence[Shape]:
         return [self.bottom_shapes[0][:2] + self.size]
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        # Where a mask puts the values, their places do not tell.
+        return [repeated(self.fields.scale)] * 2 if len(self.bottom_shapes) == 1 else None
+
 
 @register
 class Unpooling(Layer):
@@ -223,6 +276,10 @@ class Unpooling(Layer):
     def shapes(self) -> Sequence[Shape]:
         return [nchw(self)[:2] + self.size]
 
+    def operations(self) -> Operations | None:
+        moved = self.fields.unpool == caffe_pb2.UnpoolingParameter.MAX
+        return Operations() if moved else None  # forks divide by different counts
+
 
 @register
 class Axpy(Layer):
@@ -243,3 +300,7 @@ class Axpy(Layer):
     def operations(self) -> Operations:
         count = prod(self.bottom_shapes[1])
         return Operations(multiplications=count, additions=count)
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        # The factors are taken for a parameter, as Scale's.
+        return [(1, 0, 0)] * (len(self.bottom_shapes[1]) - 2) if bottom else ()

@@ -112,7 +112,7 @@ class HingeLoss(Loss):
     def operations(self) -> Operations:
         squared = self.fields.norm == caffe_pb2.HingeLossParameter.L2
         each = Operations(multiplications=squared, additions=2, comparisons=1)
-        return each * self.count + Operations(multiplications=1) * self.bottom_shapes[0][0]
+        return each * self.count
 
 
 @register

@@ -28,6 +28,11 @@ class Concat(Layer):
                 self.fail(f"bottoms must agree except on axis {self.along}, but bottom 0 is "
                           f"{show(first)} and bottom {index} is {show(shape)}")
 
+    @property
+    def shares_data(self) -> bool:
+        """True if there is nothing to join (ConcatLayer::Reshape)."""
+        return len(self.bottom_shapes) == 1
+
     def _others(self, shape: Shape) -> Shape:
         return shape[: self.along] + shape[self.along + 1:]
 
@@ -53,6 +58,11 @@ class Slice(Layer):
             self.fail("give axis or slice_dim, not both")
         self.along = self.axis(fields.slice_dim if fields.HasField("slice_dim") else fields.axis)
         self.sizes = self._sizes(self.bottom_shapes[0][self.along], self.top_count)
+
+    @property
+    def shares_data(self) -> bool:
+        """True if there is nothing to cut (SliceLayer::Reshape)."""
+        return self.top_count == 1
 
     def _sizes(self, total: int, tops: int) -> Shape:
         points = list(self.fields.slice_point)
@@ -230,6 +240,9 @@ class BatchReindex(Layer):
             self.fail(f"the indices must have one axis, not {show(indices)}")
         return [indices + data[1:]]
 
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return () if bottom else [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2)
+
 
 @register
 class Filter(Layer):
@@ -238,6 +251,7 @@ class Filter(Layer):
     How many remain depends on the values; before the first pass Caffe, too, shows all.
     """
 
+    paired = True
     bottoms_wanted = (2, None)
     tops_wanted = (1, None)
 
@@ -255,6 +269,10 @@ class Filter(Layer):
 
     def operations(self) -> Operations:
         return Operations(comparisons=prod(self.bottom_shapes[-1]))
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        selects = bottom == len(self.bottom_shapes) - 1
+        return () if selects else [(1, 0, 0)] * (len(self.bottom_shapes[bottom]) - 2)
 
 
 @register
