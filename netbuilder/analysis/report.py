@@ -19,18 +19,37 @@ class Sheet:
     numbers: int = 0
 
     def table(self) -> Table:
-        """The sheet for rich."""
+        """The sheet for rich, which folds cells where the terminal is narrower than the sheet."""
         from rich import box
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, heading in enumerate(self.headings):
-            right = index >= len(self.headings) - self.numbers
+            right = self._is_number(index)
             table.add_column(heading, justify="right" if right else "left", no_wrap=right,
                              overflow="fold")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(_printable, row))
         return table
+
+    def lines(self, rule: str) -> list[str]:
+        """What rich prints where there is room; it needs 20 s for a million cells."""
+        from rich.cells import cell_len
+
+        columns = []
+        for index, column in enumerate(zip(self.headings, *self.rows, strict=True)):
+            cells = [_printable(cell) for cell in column]
+            sizes = [len(cell) if cell.isascii() else cell_len(cell) for cell in cells]
+            width = max(sizes)
+            blanks = [" " * (width - size) for size in sizes]
+            pairs = zip(blanks, cells, strict=True) if self._is_number(index) else (
+                zip(cells, blanks, strict=True))
+            columns.append([f" {left}{right} " for left, right in pairs])
+        heading, *body = map(" ".join, zip(*columns, strict=True))
+        return ["", heading, f" {rule * (cell_len(heading) - 2)} ", *body, ""]
+
+    def _is_number(self, column: int) -> bool:
+        return column >= len(self.headings) - self.numbers
 
     def markdown(self) -> str:
         """The sheet as a table of GitHub's Markdown."""
@@ -52,17 +71,19 @@ def print_report(parts: Iterable[Part]) -> None:
     from rich.console import Console
 
     console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 10_000
+    rule = "-" if console.options.ascii_only else "─"
     for part in parts:
         if isinstance(part, str):
-            console.print(part)
-        elif console.is_terminal:
+            print(_printable(part))
+            continue
+        # Columns of texts are filled up; a file needs no blanks at line ends.
+        blank, heading, *lines = (line.rstrip() for line in part.lines(rule))
+        if console.is_terminal and len(lines[0]) > console.width:
             console.print(part.table())
-        else:  # rich fills a row up to its last column; a file needs no blanks at line ends
-            with console.capture() as capture:
-                console.print(part.table())
-            print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+        else:
+            print(blank)
+            console.print(heading, style="bold", soft_wrap=True)
+            print("\n".join(lines))
 
 
 def to_markdown(parts: Iterable[Part]) -> str:
@@ -76,3 +97,9 @@ def _escaped(text: str) -> str:
     for mark in ("\\", "|", "*", "_", "`", "<", "["):
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split("\n"))
+
+
+def _printable(text: str) -> str:
+    """Names are the user's own: none of them may end a row or command a terminal."""
+    return text if text.isprintable() else "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
