@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from netbuilder import passes
-from netbuilder.errors import DataError, SolverError
+from netbuilder.errors import DataError, ShapeUnknown, SolverError, UnknownLayerError, naming
+from netbuilder.graph import resolve
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.solver.nets import (
     check_snapshot_prefix,
@@ -80,7 +81,8 @@ def load(
     """The checked job of a solver file; flags mean what the ``caffe train`` tool's mean.
 
     ``weights`` take the place of those named in the file; a ``snapshot`` of both. Without ``gpu``
-    the file's solver_mode decides, if it is there. Raises ParseError, SolverError or DataError.
+    the file's solver_mode decides, if it is there. Raises ParseError, SolverError, DataError, or
+    what ``resolve`` raises for the nets.
     """
     if weights and snapshot:
         raise SolverError("give a snapshot to resume from or weights to start from, not both")
@@ -95,8 +97,10 @@ def load(
     for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
         if file and not Path(file).is_file():
             raise DataError(f"{kind}: there is no file {file}")
-    for net in nets:
-        _check_sources(net)
+    for place, net in zip(_places(param, str(path)), nets, strict=True):
+        with naming(place):
+            _check_sources(net)
+            _check_shapes(net)
     if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
         gpu = param.device_id
     return Job(param, nets[0], gpu, tuple(weights), snapshot)
@@ -136,6 +140,23 @@ def _find(file: str, field: str, solver: Path) -> str:
             return str(place)
     looked = " and ".join(dict.fromkeys(str(place.absolute()) for place in places))
     raise SolverError(f'{field} "{file}" is not there; looked for {looked}')
+
+
+def _places(param: Any, solver: str) -> list[str]:
+    """The file of each net of _check_nets; those in the solver itself are in its file."""
+    generic = param.net or solver
+    tests = [solver] * len(param.test_net_param) + list(param.test_net)
+    tests += [generic] * (len(param.test_iter) - len(tests))
+    return [param.train_net or (solver if param.HasField("train_net_param") else generic), *tests]
+
+
+def _check_shapes(net: Any) -> None:
+    """Raises what an engine would abort with as it sets up the layers.
+
+    An engine may know types that nothing is known of here, and shapes that only it can tell.
+    """
+    with contextlib.suppress(ShapeUnknown, UnknownLayerError):
+        resolve(net, net.state.phase, net.state.level, net.state.stage)
 
 
 def _check_sources(net: Any) -> None:

@@ -114,6 +114,9 @@ V1_TYPES = {
     "TANH": "TanH",
     "WINDOW_DATA": "WindowData",
     "THRESHOLD": "Threshold",
+    "CROP": "Crop",  # this and those below: forks of that time
+    "UNPOOLING": "Unpooling",
+    "BN": "BN",
 }
 
 # V1 types whose own fields scale, mean_file, crop_size and mirror moved into transform_param.

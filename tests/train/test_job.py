@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from tiny import NET, write_images, write_run, write_solver
 
-from netbuilder.errors import DataError, NetbuilderError, ParseError, SolverError
+from netbuilder.errors import (
+    DataError,
+    GraphError,
+    NetbuilderError,
+    ParseError,
+    ShapeError,
+    SolverError,
+)
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.train import job
 
@@ -76,6 +83,30 @@ def test_only_the_layers_of_a_run_need_their_data(here):
     with pytest.raises(DataError, match=r'"val" \(HDF5Data\): hdf5_data_param.source "absent.txt"'):
         job.load(write_solver(here))
     job.load(write_solver(here, test_iter=None))
+
+
+CLASH = ('bottom: "label" top: "loss"', 'bottom: "data" top: "loss"')
+
+
+def test_a_clash_of_shapes_names_file_and_layer(here):
+    with pytest.raises(ShapeError, match=r'^net.prototxt: layer "loss" \(SoftmaxWithLoss\): .*8x3'):
+        job.load(write_run(here, network=NET.replace(*CLASH)))
+    (here / "val.prototxt").write_text(NET.replace('bottom: "ip"', 'bottom: "absent"'))
+    (here / "net.prototxt").write_text(NET)
+    with pytest.raises(GraphError, match=r'^val.prototxt: layer "loss" .* its bottom "absent"'):
+        job.load(write_solver(here, net=None, train_net='"net.prototxt"',
+                              test_net='"val.prototxt"'))
+    inside = f"{{ {' '.join(NET.replace(*CLASH).split())} }}"
+    with pytest.raises(ShapeError, match=r'^solver.prototxt: layer "loss"'):
+        job.load(write_solver(here, net=None, net_param=inside).name)
+
+
+@pytest.mark.parametrize("layer", [
+    'type: "MyOwn" bottom: "ip" top: "x"',
+    'type: "Python" bottom: "ip" top: "x" python_param { module: "my" layer: "Own" }',
+])
+def test_what_only_the_engine_knows_is_left_to_it(layer, here):
+    job.load(write_run(here, network=NET + f'layer {{ name: "own" {layer} }}'))
 
 
 def test_stages_of_the_solver_choose_the_layers(here):

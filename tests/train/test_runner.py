@@ -208,9 +208,8 @@ def figures(log: str) -> tuple[list[str], list[float]]:
 
 @pytest.mark.caffe
 def test_a_failed_check_carries_its_last_words(real_caffe, here):
-    solver = write_run(here, network=NET.replace('bottom: "ip" bottom: "label" top: "loss"',
-                                             'bottom: "ip" bottom: "data" top: "loss"'))
-    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*Number of labels.*log: log.engine.log"):
+    solver = write_run(here, network=NET.replace("scale:", "crop_size: 9 scale:"))
+    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*crop_size \(4 vs. 9\).*log: log.engine.log"):
         train(real_caffe, solver)
 
 
