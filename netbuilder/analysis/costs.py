@@ -51,8 +51,8 @@ class LayerRow:
 
     A shared parameter counts in the layer that holds it, once; pynetbuilder's convention
     (``documented_...``) counts it in every layer, as that tool did. ``operations`` is None where
-    no rule is known. ``bytes_moved`` and ``intensity`` (two operations per MAC, per byte moved)
-    are of the whole batch, for which parameters are read once.
+    no rule is known, and so is then ``intensity``, the FLOPs per byte moved. ``bytes_moved`` and
+    ``intensity`` are of the whole batch, for which parameters are read once.
     """
 
     name: str
@@ -66,12 +66,12 @@ class LayerRow:
     documented_flops: int
     operations: Operations | None
     bytes_moved: int
-    intensity: float
+    intensity: float | None
 
     @property
     def flops(self) -> int:
         """Multiplications and additions."""
-        return self.multiplications + self.additions
+        return self.operations.flops if self.operations else 0
 
     @property
     def multiplications(self) -> int:
@@ -152,6 +152,18 @@ class Costs:
         """Every count of COUNTS over the whole net, by its name."""
         return {name: sum(getattr(row, name) for row in self.layers) for name in COUNTS}
 
+    @cached_property
+    def bytes_moved(self) -> int:
+        """Bytes that all layers move for the whole batch."""
+        return sum(row.bytes_moved for row in self.layers)
+
+    @cached_property
+    def intensity(self) -> float:
+        """FLOPs per byte moved, of the layers whose operations are known."""
+        known = [row for row in self.layers if row.counted]
+        moved = sum(row.bytes_moved for row in known)
+        return sum(row.intensity * row.bytes_moved for row in known) / moved if moved else 0.0
+
     @property
     def uncounted(self) -> tuple[str, ...]:
         """The layer types whose arithmetic no rule tells, sorted."""
@@ -193,12 +205,18 @@ def _row(graph: Graph, position: int, batch: int) -> LayerRow:
         operations=operations and Operations(
             *(_per_image(count, batch) for count in operations.kinds.values())),
         bytes_moved=moved,
-        intensity=2 * macs / moved if moved else 0.0,
+        intensity=operations and _ratio(operations.flops, moved),
     )
+
+
+def _ratio(count: int, moved: int) -> float:
+    return count / moved if moved else 0.0
 
 
 def _bytes_moved(layer: Layer) -> int:
     """Bottoms and parameters read, tops written, each once, for the whole batch."""
+    if layer.shares_data:
+        return 0
     shapes = (*layer.bottom_shapes, *layer.top_shapes, *(blob.shape for blob in layer.blobs))
     return VALUE_BYTES * sum(map(prod, shapes))
 

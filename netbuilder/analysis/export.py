@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from typing import Any
 
@@ -17,13 +16,20 @@ def to_csv(costs: Costs) -> str:
 
     Several blobs in one cell are separated by spaces.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(["name", "type", "bottoms", "tops", "top_shapes", *COUNTS])
     for row in costs.layers:
         lists = (row.bottoms, row.tops, map(show, row.top_shapes))
         writer.writerow([row.name, row.type, *map(" ".join, lists), *row.counts.values()])
-    return text.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """Takes lines from a csv.writer, which quotes only what its own line end consists of."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def to_json(costs: Costs) -> str:
@@ -42,7 +48,8 @@ def as_dict(costs: Costs) -> dict[str, Any]:
         "batch": costs.batch,
         "layers": [_layer(row) for row in costs.layers],
         "blobs": costs.blobs,
-        "totals": {"layers": len(costs.layers), **costs.totals},
+        "totals": {"layers": len(costs.layers), **costs.totals,
+                   "bytes_moved": costs.bytes_moved, "intensity": costs.intensity},
         "memory": {**costs.memory.figures, "peak": costs.memory.peak},
         "free": costs.free,
         "uncounted": costs.uncounted,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from netbuilder.graph import Graph
-from netbuilder.layer import VALUE_BYTES
+from netbuilder.layer import AUTOMATIC, VALUE_BYTES
 
 Place = tuple[int, int]  # position of a layer, index of its top
 
@@ -65,19 +65,18 @@ def _buffers(graph: Graph) -> Iterator[tuple[int, int, int]]:
     the memory of its bottom.
     """
     buffers: list[list[int]] = []
-    home: dict[str | None, int] = {}  # blob -> its buffer
+    home: dict[str, int] = {}  # blob -> its buffer
     for position, layer in enumerate(graph.layers):
         for name in layer.bottoms:
             buffers[home[name]][2] = position
-        for index, shape in enumerate(layer.top_shapes):
-            name = layer.tops[index] if index < len(layer.tops) else None  # a loss nobody named
+        for index, (name, shape) in enumerate(zip(layer.top_names, layer.top_shapes, strict=True)):
             if layer.shares_data and layer.bottoms:
                 home[name] = home[layer.bottoms[0]]
             elif name not in layer.bottoms[index: index + 1]:
                 home[name] = len(buffers)
-                last = position if name is not None else len(graph.layers) - 1  # it is an output
+                last = len(graph.layers) - 1 if name == AUTOMATIC else position
                 buffers.append([VALUE_BYTES * prod(shape), position, last])
-    for name in graph.outputs:  # somebody wants them in the end
+    for name in graph.outputs:  # somebody wants them in the end, as a loss that nobody named
         buffers[home[name]][2] = len(graph.layers) - 1
     return (tuple(buffer) for buffer in buffers)
 

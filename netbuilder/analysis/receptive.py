@@ -59,7 +59,7 @@ def receptive_fields(graph: Graph) -> dict[str, Field | None]:
     for layer in graph.layers:
         seen = list(_through(layer, fields))
         made = _met(seen)
-        for index, (name, shape) in enumerate(zip(layer.tops, layer.top_shapes, strict=False)):
+        for index, (name, shape) in enumerate(zip(layer.top_names, layer.top_shapes, strict=True)):
             field = _met(seen[index: index + 1]) if layer.paired else made
             if not layer.bottoms:
                 field = Field(name, (Axis(1, 0, 0),) * (len(shape) - 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -101,7 +103,10 @@ def test_json() -> None:
     assert (read["name"], read["phase"]) == ("small", "TRAIN")
     assert read["blobs"] == {"data": [2, 3, 8, 8], "conv": [2, 4, 3, 3], "up": [2, 4, 6, 6],
                              "one": [2, 5], "two": [2, 5]}
-    assert read["totals"] == {"layers": 7, **small().totals}
+    moved = sum(layer["bytes_moved"] for layer in read["layers"])
+    flops = 2 * sum(layer["flops"] for layer in read["layers"])  # of two images
+    assert read["totals"] == {"layers": 7, **small().totals, "bytes_moved": moved,
+                              "intensity": pytest.approx(flops / moved)}
     conv, two = read["layers"][1], read["layers"][-1]
     assert conv["bottoms"] == ["data"] and conv["tops"] == ["conv"]
     assert conv["type"] == "Convolution" and conv["top_shapes"] == [[2, 4, 3, 3]]
@@ -113,7 +118,42 @@ def test_json() -> None:
     assert two["params"][0]["shared_with"] == "one"
     assert conv["counted"] is True
     assert conv["bytes_moved"] == 4 * (2 * 192 + 2 * 36 + 112)
-    assert conv["intensity"] == 2 * 2 * 972 / conv["bytes_moved"]
+    assert conv["intensity"] == 2 * (2 * 972 + 36) / conv["bytes_moved"]
+
+
+def test_json_is_as_its_page_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "counting.md").read_text().split("## JSON")[1]
+    file, rest = page.split("```json")
+    net = parse("\n".join(line for line in file.splitlines() if line.startswith("    ")),
+                caffe_pb2.NetParameter())
+    shown = json.loads(rest.split("```")[0])
+    assert json.loads(to_json(costs(resolve(net, caffe_pb2.TEST)))) == shown
+
+
+def test_json_of_every_kind_of_value() -> None:
+    n = NetSpec()
+    n.data = L.Input(shape={"dim": [2, 3, 4, 4]})
+    n.up = L.Deconvolution(n.data, convolution_param={"num_output": 1, "kernel_size": 2,
+                                                      "stride": 2})
+    n.flat = L.Flatten(n.up)
+    net = n.to_proto()
+    net.layer.add(name="own", type="Python", bottom=["flat"], top=["own"])
+    net.layer.add(name="loss", type="EuclideanLoss", bottom=["flat", "flat"])
+    whole = costs(resolve(net, inputs={"own": (2, 7)}))
+    read = json.loads(to_json(whole))
+    assert read["receptive_fields"]["up"]["axes"] == [
+        {"size": 1, "stride": 0.5, "offset": -0.25}] * 2
+    assert read["receptive_fields"]["flat"] is None
+    assert read["blobs"]["(automatic)"] == [] and read["name"] == ""
+    assert read["receptive_fields"].keys() == read["blobs"].keys()
+    up, flat, own = read["layers"][1:4]
+    assert (flat["bytes_moved"], flat["intensity"]) == (0, 0.0)
+    assert (own["counted"], own["intensity"]) == (False, None)
+    assert (read["free"], read["uncounted"]) == (["Flatten", "Input"], ["Python"])
+    known = [layer for layer in read["layers"] if layer["counted"]]
+    assert read["totals"]["intensity"] == pytest.approx(
+        2 * sum(layer["flops"] for layer in known) / sum(layer["bytes_moved"] for layer in known))
+    assert up["flops"] == 2 * 3 * 16 * 4 + 64
 
 
 def test_csv_sums_up_to_the_totals() -> None:
@@ -122,6 +162,19 @@ def test_csv_sums_up_to_the_totals() -> None:
     columns = dict(zip(header, zip(*lines, strict=True), strict=True))
     assert columns["top_shapes"][1] == "2x4x3x3"
     assert {name: sum(map(int, columns[name])) for name in COUNTS} == small().totals
+
+
+NAMES = ['a,b', 'a "quote"', "two\nlines", "a\rb", "a|b", "=1+1", "ä", ""]
+
+
+def test_csv_quotes_what_it_must() -> None:
+    net = caffe_pb2.NetParameter()
+    for index, name in enumerate(NAMES):
+        net.layer.add(name=name, type="Input", top=[str(index)], input_param={"shape": [{}]})
+    text = to_csv(costs(resolve(net)))
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert [row[0] for row in rows[1:]] == NAMES
+    assert {len(row) for row in rows} == {5 + len(COUNTS)}
 
 
 # pynetbuilder's function.

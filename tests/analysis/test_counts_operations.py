@@ -260,7 +260,7 @@ def test_intensity_is_of_the_whole_batch() -> None:
     conv = of(NET.replace("B", "3"), {"own": (3, 6)}).layers[1]
     moved = 4 * (3 * 48 + 3 * 20 + 5 * 27 + 5)
     assert conv.bytes_moved == moved
-    assert conv.intensity == 2 * 3 * 540 / moved
+    assert conv.intensity == 3 * (2 * 540 + 20) / moved
 
 
 # Recurrent nets: what one image is.

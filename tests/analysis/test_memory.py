@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import pytest
+from random_nets import random_net
 
 from netbuilder.analysis.memory import MEMORY, Memory, memory
-from netbuilder.graph import resolve
+from netbuilder.graph import Graph, resolve
 from netbuilder.nets import find_network
 from netbuilder.nets.resnet import resnet
 from netbuilder.proto import caffe_pb2
@@ -67,7 +69,8 @@ def test_a_shortcut_keeps_its_blob_and_an_output_lives_to_the_end() -> None:
     assert result.logged_bytes == 96 * 4 + 48 + 4 * 96
 
 
-@pytest.mark.parametrize("kind, rest", [("Flatten", ""), ("Split", ""),
+@pytest.mark.parametrize("kind, rest", [("Flatten", ""), ("Split", ""), ("Concat", ""),
+                                        ("Slice", ""),
                                         ("Reshape", "reshape_param { shape { dim: -1 } }")])
 def test_another_name_of_the_same_memory_takes_none(kind: str, rest: str) -> None:
     result = of(DATA, layer(kind, "data", "flat", rest), layer("TanH", "flat", "out"))
@@ -85,6 +88,59 @@ def test_shared_weights_count_once() -> None:
 
 def test_a_net_without_layers_needs_nothing() -> None:
     assert of() == Memory(0, 0, 0, 0, "", ())
+
+
+# By brute force: blobs are made, and freed as soon as nobody below wants them.
+
+
+def shares(layer: Any) -> bool:
+    """Caffe's ShareData: the top is the bottom's memory."""
+    alone = {"Concat": len(layer.bottoms), "Slice": len(layer.tops)}.get(layer.type)
+    return layer.type in ("Split", "Flatten", "Reshape") or alone == 1
+
+
+def outputs(graph: Graph) -> set[str]:
+    """Names whose last version nobody takes, or that are losses; a loss without a name too."""
+    left, losses = set[str](), set[str]()
+    for position, each in enumerate(graph.layers):
+        left -= set(each.bottoms)
+        left |= {*each.tops, f"{position} (automatic)"}
+        losses -= set(each.tops)
+        losses |= {top for top, weight in zip(each.tops, each.message.loss_weight, strict=False)
+                   if weight}
+    return left | losses
+
+
+def simulated(graph: Graph) -> tuple[list[int], int]:
+    """Bytes alive while each layer runs, and bytes ever made."""
+    alive: dict[str, int] = {}  # the first name of a piece of memory -> its bytes
+    first: dict[str, str] = {}  # name -> the first name of its memory
+    wanted, seen, made = outputs(graph), [], 0
+    for position, each in enumerate(graph.layers):
+        for index, shape in enumerate(each.top_shapes):
+            name = each.tops[index] if index < len(each.tops) else f"{position} (automatic)"
+            if shares(each):
+                first[name] = first[each.bottoms[0]]
+            elif name not in first:
+                first[name] = name
+                alive[name] = 4 * prod(shape)
+                made += alive[name]
+        seen.append(sum(alive.values()))
+        below = wanted.union(*(later.bottoms for later in graph.layers[position + 1:]))
+        for piece in list(alive):
+            if not below & {name for name, where in first.items() if where == piece}:
+                del alive[piece]
+    return seen, made
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_live_memory_by_brute_force(seed: int) -> None:
+    graph = resolve(random_net(seed), TEST)
+    alive, made = simulated(graph)
+    result = memory(graph)
+    assert list(result.alive) == alive
+    assert result.test_bytes == max(alive)
+    assert result.train_bytes == 2 * made
 
 
 # Against real Caffe.
@@ -132,7 +188,7 @@ def built() -> list[tuple[Any, int]]:
 @pytest.mark.caffe
 def test_what_real_caffe_logs(run_caffe: Callable[..., Any], tmp_path: Path) -> None:
     nets = [(net(*lines), phase) for lines in WRITTEN.values() for phase in (TRAIN, TEST)]
-    nets += built()
+    nets += built() + [(random_net(seed), TRAIN) for seed in range(60)]
     path = tmp_path / "nets.json"
     path.write_text(json.dumps([[dumps(each), phase] for each, phase in nets]))
     script = Path(__file__).with_name("caffe_memory.py")
