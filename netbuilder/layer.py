@@ -69,6 +69,11 @@ class Operations:
         """Each count by its name."""
         return vars(self)
 
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions."""
+        return self.multiplications + self.additions
+
 
 class Layer:
     """One layer, resolved: its message, its phase, and the shapes of its bottoms and tops.
