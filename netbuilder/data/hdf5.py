@@ -21,8 +21,11 @@ def _listed(source: str | os.PathLike) -> Iterator[str]:
     try:
         for line in lines(source):
             yield from line.split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {source}, the list of HDF5 files: {error}") from error
+    except OSError as error:
+        raise DataError(
+            f"cannot read {source}, the list of HDF5 files: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{source} is no text, so no list of HDF5 files") from error
 
 
 def first_shapes(source: str | os.PathLike, names: Sequence[str]) -> list[tuple[int, ...]]:

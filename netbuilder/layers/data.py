@@ -24,15 +24,16 @@ class Source(Layer):
     def shapes(self) -> Sequence[Shape]:
         if self.told and all(top in self.told for top in self.tops):
             return [self.told[top] for top in self.tops]
-        return self.declared()
+        shapes = zip(self.tops, self.declared(), strict=False)
+        return [self.told.get(top, shape) for top, shape in shapes]
 
     def declared(self) -> Sequence[Shape]:
         """The shapes that the file, or the source it names, tells."""
         raise NotImplementedError
 
     def unknown(self, why: str) -> NoReturn:
-        """Raises ShapeUnknown, which tells how to name the shape."""
-        top = self.tops[0] if self.tops else "data"
+        """Raises ShapeUnknown, which asks for the first shape that is not given yet."""
+        top = next((top for top in self.tops if top not in self.told), "data")
         raise ShapeUnknown(f'layer "{self.name}" ({self.type}): nothing tells the shape of '
                            f'"{top}": {why}. Give it: --input {top}=N,C,H,W')
 
@@ -226,4 +227,12 @@ class WindowData(Labelled):
     tops_wanted = (2, 2)
 
     def stored(self) -> Shape:
-        self.unknown("its window file is not read")
+        from netbuilder.data.windows import first_channels
+        from netbuilder.errors import DataError
+
+        if not self.crop_size:
+            self.unknown("transform_param has no crop_size, without which Caffe reads no windows")
+        try:
+            return first_channels(self.fields.source), 0, 0  # windows become crop_size x crop_size
+        except DataError as error:
+            self.unknown(str(error))
