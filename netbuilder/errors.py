@@ -38,13 +38,18 @@ class NetbuilderError(Exception):
     keeps_lines: ClassVar[bool] = False
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(_presentable(str(text), "\n\t" if self.keeps_lines else ""))
+        super().__init__(presentable(str(text), kept="\n\t" if self.keeps_lines else ""))
 
 
-def _presentable(text: str, kept: str) -> str:
-    if len(text) > _LONGEST_WORD:
+def presentable(text: str, longest: int = _LONGEST, kept: str = "") -> str:
+    """A text that may quote an untrusted file, as one printable line of bounded length.
+
+    What is too long loses its middle; ``kept`` are control characters that stay, and lines then
+    have no limit.
+    """
+    if len(text) > min(longest, _LONGEST_WORD):
         text = _LONG_WORD.sub(lambda word: _cut(word[0], _LONGEST_WORD), text)
-        text = text if kept else _cut(text, _LONGEST)
+        text = text if kept else _cut(text, longest)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in kept else

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netbuilder.errors import presentable
+
 if TYPE_CHECKING:
     from rich.table import Table
+
+_LONGEST = 200  # characters of a cell for people; CSV and JSON have all
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Sheet:
             table.add_column(heading, justify="right" if right else "left", no_wrap=right,
                              overflow="fold")
         for row in self.rows:
-            table.add_row(*map(_printable, row))
+            table.add_row(*map(_cell, row))
         return table
 
     def lines(self, rule: str) -> list[str]:
@@ -38,7 +42,7 @@ class Sheet:
 
         columns = []
         for index, column in enumerate(zip(self.headings, *self.rows, strict=True)):
-            cells = [_printable(cell) for cell in column]
+            cells = [_cell(cell) for cell in column]
             sizes = [len(cell) if cell.isascii() else cell_len(cell) for cell in cells]
             width = max(sizes)
             blanks = [" " * (width - size) for size in sizes]
@@ -63,6 +67,11 @@ class Sheet:
 Part = str | Sheet
 
 
+def _cell(text: str) -> str:
+    """Names are the user's own: none may end a row, command a terminal or widen a million rows."""
+    return presentable(text, _LONGEST)
+
+
 def print_report(parts: Iterable[Part]) -> None:
     """Prints to stdout, in colour on a terminal.
 
@@ -74,7 +83,7 @@ def print_report(parts: Iterable[Part]) -> None:
     rule = "-" if console.options.ascii_only else "─"
     for part in parts:
         if isinstance(part, str):
-            print(_printable(part))
+            print(presentable(part))
             continue
         # Columns of texts are filled up; a file needs no blanks at line ends.
         blank, heading, *lines = (line.rstrip() for line in part.lines(rule))
@@ -97,9 +106,3 @@ def _escaped(text: str) -> str:
     for mark in ("\\", "|", "*", "_", "`", "<", "["):
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split("\n"))
-
-
-def _printable(text: str) -> str:
-    """Names are the user's own: none of them may end a row or command a terminal."""
-    return text if text.isprintable() else "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from netbuilder.errors import presentable
+
 ERROR, WARNING, NOTE = "error", "warning", "note"
 Found = Iterator[tuple[Any, str]]  # where, and one sentence
 SEVERITIES = (ERROR, WARNING, NOTE)  # worst first
@@ -29,6 +31,9 @@ class Finding:
     phase: str | None
     sentence: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentence", presentable(self.sentence))  # it quotes the file
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, for JSON."""
