@@ -39,6 +39,33 @@ def upgrade(net: Any) -> Any:
     return asking
 
 
+def without_splits(net: Any) -> Any:
+    """The net without the Split layers that Caffe puts in before it writes a .caffemodel.
+
+    They are told by their names (insert_splits.cpp). The net must be in today's format; it is
+    returned as it is if there are none.
+    """
+    if not any(map(_is_inserted, net.layer)):
+        return net
+    new, names = _without_layers(net), {}
+    for layer in net.layer:
+        bottoms = [names.get(bottom, bottom) for bottom in layer.bottom]
+        if _is_inserted(layer):
+            names.update(dict.fromkeys(layer.top, bottoms[0]))
+        else:
+            twin = new.layer.add()
+            twin.CopyFrom(layer)
+            twin.bottom[:] = bottoms
+    return new
+
+
+def _is_inserted(layer: Any) -> bool:
+    """True for a Split as Caffe names them; one that carries a loss has to stay."""
+    return (layer.type == "Split" and layer.name.endswith("_split") and len(layer.bottom) == 1
+            and not layer.loss_weight
+            and list(layer.top) == [f"{layer.name}_{i}" for i in range(len(layer.top))])
+
+
 def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) -> Any:
     """The layers that one phase keeps (Net::FilterNet); their rules are left out.
 
@@ -46,10 +73,7 @@ def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) 
     both include and exclude rules.
     """
     state = _state(net, phase, level, stages)
-    kept = caffe_pb2.NetParameter()
-    for field, value in net.ListFields():
-        if field.name != "layer":
-            put(kept, field.name, value)
+    kept = _without_layers(net)
     kept.state.CopyFrom(state)
     for layer in _included(net, state):
         twin = kept.layer.add()
@@ -59,14 +83,26 @@ def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) 
     return kept
 
 
+def _without_layers(net: Any) -> Any:
+    new = caffe_pb2.NetParameter()
+    for field, value in net.ListFields():
+        if field.name != "layer":
+            put(new, field.name, value)
+    return new
+
+
 def default_phase(net: Any, level: int = 0, stages: Iterable[str] = ()) -> int:
-    """The phase that a file is for: the one it states, or in which its layers hang together.
+    """The phase that a file is for: the one it states, in each layer as a .caffemodel does, or
+    in which its layers hang together.
 
     Where both do, it is TRAIN for a net with a loss and TEST for one without, a deploy net.
     """
     if net.state.HasField("phase"):
         return net.state.phase
     new, stages = upgrade(net), list(stages)
+    stated = {layer.phase if layer.HasField("phase") else None for layer in new.layer}
+    if len(stated) == 1 and None not in stated:
+        return stated.pop()
     chosen = {phase: _included(new, _state(new, phase, level, stages))
               for phase in (TRAIN, TEST)}
     sound = [phase for phase in chosen if _hang_together(chosen[phase])]

@@ -123,6 +123,8 @@ ANY = 'layer { name: "relu" type: "ReLU" bottom: "data" top: "x" }'
     (DATA % "" + ANY.replace("top:", "loss_weight: 1 top:"), TRAIN),
     ('input: "data"' + ANY, TEST),
     (LOSS, TRAIN),  # hangs together in neither phase
+    (DATA % "phase: TEST" + LOSS.replace("bottom", "phase: TEST bottom", 1), TEST),
+    (DATA % "phase: TEST" + LOSS, TRAIN),  # states it for one layer only
 ])
 def test_the_phase_a_file_is_for(text: str, phase: int) -> None:
     assert passes.default_phase(net(text)) == phase
@@ -133,3 +135,28 @@ def test_the_phase_depends_on_stages() -> None:
     assert passes.default_phase(net(text)) == TRAIN
     only = DATA % "include { phase: TEST stage: 'a' }" + LOSS
     assert passes.default_phase(net(only), 0, ["a"]) == TEST
+
+
+SPLIT = '''layer { name: "d_data_0_split" type: "Split" bottom: "d"
+                   top: "d_data_0_split_0" top: "d_data_0_split_1" %s }'''
+TAKERS = ('layer { name: "a" type: "ReLU" bottom: "d_data_0_split_0" top: "d" }'
+          'layer { name: "b" type: "ReLU" bottom: "d_data_0_split_1" top: "x" }'
+          'layer { name: "c" type: "ReLU" bottom: "d" top: "y" }')
+
+
+def test_splits_of_caffe_are_undone() -> None:
+    given = net('name: "n" force_backward: true ' + SPLIT % "" + TAKERS)
+    before = given.SerializeToString()
+    new = passes.without_splits(given)
+    assert [(one.name, *one.bottom) for one in new.layer] == [("a", "d"), ("b", "d"), ("c", "d")]
+    assert new.name == "n" and new.force_backward
+    assert given.SerializeToString() == before
+
+
+@pytest.mark.parametrize("split", [
+    SPLIT % "loss_weight: 2", SPLIT.replace("_split_1", "_split_2") % "",
+    SPLIT.replace("Split", "ReLU") % "", SPLIT.replace("0_split\"", "0\"") % "",
+])
+def test_a_split_that_somebody_wrote_stays(split: str) -> None:
+    given = net(split + TAKERS)
+    assert passes.without_splits(given) is given

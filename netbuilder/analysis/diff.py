@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from netbuilder.analysis.align import Pair, align
 from netbuilder.analysis.costs import COUNTS, Costs, LayerRow, costs
 from netbuilder.graph import Graph
-from netbuilder.layer import Shape
+from netbuilder.layer import Layer, Shape
 from netbuilder.proto.scalars import is_repeated
 
+_RATE = re.compile(r"param\[\d\](\.lr_mult|\.decay_mult)?$")
 # Told by a layer's place in the net, by the phase that was chosen, or by a training run.
 _LEFT_OUT = {"name", "bottom", "top", "include", "exclude", "blobs"}
 
@@ -73,7 +75,7 @@ class _Comparison:
     def __init__(self, before: Graph, after: Graph) -> None:
         self.graphs = before, after
         self.costs = costs(before), costs(after)
-        self.fields = [[dict(_fields(layer.message)) for layer in graph.layers]
+        self.fields = [[_own_fields(layer, graph.phase) for layer in graph.layers]
                        for graph in self.graphs]
         self.pairs: list[Pair] = list(align(*map(self._contents, (0, 1))))
         self.blobs = dict(self._renamed_blobs())
@@ -148,6 +150,19 @@ def _side_by_side(old: Mapping[str, Shape], new: Mapping[str, Shape], names: Map
                   ) -> dict[str, tuple[Shape | None, Shape | None]]:
     old = {names.get(name, name): shape for name, shape in old.items()}
     return {name: (old.get(name), new.get(name)) for name in {**old, **new}}
+
+
+def _own_fields(layer: Layer, phase: int) -> dict[str, Any]:
+    """A layer's fields but those that Caffe itself fills in, as a .caffemodel has them: the net's
+    phase, a loss's weight of 1, and that the statistics of a BatchNorm are not learned."""
+    fields = dict(_fields(layer.message))
+    if layer.message.phase == phase:
+        fields.pop("phase", None)
+    if layer.auto_top and fields.get("loss_weight") == (1.0,):
+        del fields["loss_weight"]
+    if layer.type == "BatchNorm":
+        fields = {name: value for name, value in fields.items() if not _RATE.match(name)}
+    return fields
 
 
 def _fields(message: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from netbuilder.analysis.report import print_report, to_markdown
 from netbuilder.cli.main import FriendlyCommand
 from netbuilder.cli.summary import net_options, read_graphs
 from netbuilder.proto import caffe_pb2
+from netbuilder.proto.io import is_binary
 
 FORMATS: dict[str, Callable[[Diff, str, str], None]] = {
     "table": lambda result, *files: print_report(report(result, *files)),
@@ -32,12 +33,12 @@ def diff_command(*, before: str, after: str, form: str, phase: str | None, **cho
     """Show what changed from one network file, BEFORE, to another, AFTER.
 
     Layers are matched by name, renamed ones by content. Without --phase it is the phase that the
-    files are for and, if nothing differs there, the other one. Exit code 0: nothing differs;
-    1: something does; 2: a file cannot be read.
+    files are for and, if nothing differs there, the other one, which a .caffemodel does not have.
+    Exit code 0: nothing differs; 1: something does; 2: a file cannot be read.
     """
     files = before, after
     result = diff(*read_graphs(files, phase, **choice))
-    if result.equal and phase is None:
+    if result.equal and phase is None and not any(map(is_binary, files)):
         other = "TRAIN" if result.after.phase == "TEST" else "TEST"
         if _differ(files, caffe_pb2.Phase.Value(other), choice["level"], choice["stages"]):
             result = diff(*read_graphs(files, other, **choice))

@@ -77,15 +77,17 @@ def read_graphs(files: Sequence[str], phase: str | None, level: int, stages: tup
                 inputs: tuple[tuple[str, Shape], ...]) -> list[Graph]:
     """Several files, each in its own phase unless one is given; errors name the file.
 
+    A .caffemodel's blobs get the names that they had before Caffe put Split layers in.
     An ``--input`` is for the files that have that blob; one that none has is an error.
     """
-    from netbuilder.proto.io import read_net
+    from netbuilder.proto.io import is_binary, read_net
 
     nets = []
     for file in files:
         net = read_net(file)
         with naming(file):
-            nets.append(passes.upgrade(net))
+            net = passes.upgrade(net)
+        nets.append(passes.without_splits(net) if is_binary(file) else net)
     tops = [{top for layer in net.layer for top in layer.top} for net in nets]
     for name, _ in inputs:
         if not any(name in known for known in tops):
