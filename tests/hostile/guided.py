@@ -17,6 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 with atheris.instrument_imports(include=["netbuilder"]):
     import attack
     import seeds
+
     from netbuilder.analysis import diff, export, lint, table  # noqa: F401  (to be followed too)
     from netbuilder.cli import check, compare, summary, upgrade  # noqa: F401
 
