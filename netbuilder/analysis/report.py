@@ -66,6 +66,8 @@ class Sheet:
 
 Part = str | Sheet
 
+_MARKS = frozenset("\\|*_`<>[&~#")  # what Markdown reads as more than itself
+
 
 def _cell(text: str) -> str:
     """Names are the user's own: none may end a row, command a terminal or widen a million rows."""
@@ -103,6 +105,4 @@ def to_markdown(parts: Iterable[Part]) -> str:
 
 def _escaped(text: str) -> str:
     """Names are the user's own: none of them may become markup or end a cell."""
-    for mark in ("\\", "|", "*", "_", "`", "<", "["):
-        text = text.replace(mark, "\\" + mark)
-    return " ".join(text.split("\n"))
+    return "".join("\\" + char if char in _MARKS else char for char in _cell(text))

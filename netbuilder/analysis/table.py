@@ -34,6 +34,7 @@ def report(costs: Costs, folded: bool | None = None) -> list[Part]:
 
 def _remarks(costs: Costs) -> Iterator[str]:
     free = {row.type for row in costs.layers} - {row.type for row in costs.layers if row.macs}
+    yield f"Arithmetic intensity: {costs.intensity:.1f} FLOPs per byte moved"
     yield f"Layers without multiply-accumulates: {', '.join(sorted(free)) or 'none'}"
     if costs.uncounted:
         yield f"No rule tells the operations of: {', '.join(costs.uncounted)}"

@@ -121,5 +121,8 @@ def test_markdown(tmp_path: Path) -> None:
 
 
 def test_a_name_is_no_markup() -> None:
-    text = to_markdown(["a_b_c", Sheet(["x"], [["<b>|*`[\\"]])])
-    assert text == "a\\_b\\_c\n\n| x |\n|---|\n| \\<b>\\|\\*\\`\\[\\\\ |\n"
+    text = to_markdown(["# a_b_c", Sheet(["x"], [["<b>|*`[\\&amp;~~"]])])
+    assert text == ("\\# a\\_b\\_c\n\n| x |\n|---|\n"
+                    "| \\<b\\>\\|\\*\\`\\[\\\\\\&amp;\\~\\~ |\n")
+    lines = to_markdown([Sheet(["x"], [["a\nb\rc\u2028d"]])]).splitlines()
+    assert lines == ["| x |", "|---|", "| a\\\\nb\\\\rc\\\\u2028d |"]
