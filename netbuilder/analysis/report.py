@@ -59,7 +59,7 @@ class Sheet:
         """The sheet as a table of GitHub's Markdown."""
         left = len(self.headings) - self.numbers
         rule = "|".join(["---"] * left + ["---:"] * self.numbers)
-        rows = (" | ".join(map(_escaped, row)) for row in (self.headings, *self.rows))
+        rows = (" | ".join(map(_escaped, map(_cell, row))) for row in (self.headings, *self.rows))
         heading, *lines = (f"| {row} |" for row in rows)
         return "\n".join([heading, f"|{rule}|", *lines])
 
@@ -99,10 +99,11 @@ def print_report(parts: Iterable[Part]) -> None:
 
 def to_markdown(parts: Iterable[Part]) -> str:
     """The same as a Markdown text."""
-    blocks = (part.markdown() if isinstance(part, Sheet) else _escaped(part) for part in parts)
+    blocks = (part.markdown() if isinstance(part, Sheet) else _escaped(presentable(part))
+              for part in parts)
     return "\n\n".join(blocks) + "\n"
 
 
 def _escaped(text: str) -> str:
-    """Names are the user's own: none of them may become markup or end a cell."""
-    return "".join("\\" + char if char in _MARKS else char for char in _cell(text))
+    """Names are the user's own: none of them may become markup."""
+    return "".join("\\" + char if char in _MARKS else char for char in text)

@@ -56,7 +56,7 @@ def test_table(tmp_path: Path) -> None:
 
 
 def test_names_are_printed_as_they_are_and_not_cut(tmp_path: Path) -> None:
-    name = "a_layer_name_of_" + "x" * 200
+    name = "a_layer_name_of_" + "x" * 180
     result = summary(tmp_path, DEPLOY.replace('"fc" type', f'"{name}" type'))
     assert name in result.output and "[bold]data" in result.output
     assert "\x1b" not in result.output and "…" not in result.output
