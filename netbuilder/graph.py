@@ -96,6 +96,18 @@ def in_place(message: Any, index: int) -> bool:
     return index < len(message.bottom) and message.bottom[index] == message.top[index]
 
 
+def check_shape_in_place(layer: Layer, index: int) -> None:
+    """Raises ShapeError if this top works in place on a bottom of another shape.
+
+    Real Caffe loads most such layers, and so does `resolve`. But it shapes the blob anew in each
+    pass, from what the last one left: it aborts, or the blob shrinks from pass to pass.
+    """
+    if in_place(layer.message, index) and layer.top_shapes[index] != layer.bottom_shapes[index]:
+        layer.fail(f'cannot work in place: its bottom "{layer.tops[index]}" is '
+                   f"{show(layer.bottom_shapes[index])}, its top {show(layer.top_shapes[index])}; "
+                   "Caffe may load it, but shapes it anew in each pass")
+
+
 class Builder:
     """Adds layers one by one, as Net::Init does.
 
@@ -165,7 +177,7 @@ class Builder:
     def _check_in_place(self, layer: Layer, top: str, shape: Shape) -> None:
         if not layer.in_place_allowed:
             layer.fail(f'cannot work in place: give its top another name than "{top}"')
-        if shape != self.graph.blobs[top]:
+        if not layer.reshapes_in_place and shape != self.graph.blobs[top]:
             layer.fail(f'cannot work in place: its bottom "{top}" is '
                        f"{show(self.graph.blobs[top])}, its top {show(shape)}")
         if len(self.takers[top]) > 1:  # Caffe's splits give each taker a copy (insert_splits.cpp)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import prod
 from typing import Any, ClassVar, NoReturn
 
+from netbuilder import filler
 from netbuilder.errors import ShapeError, UnknownLayerError, one_of
 from netbuilder.proto import caffe_pb2
 
@@ -24,7 +25,6 @@ VALUE_BYTES = 4  # Caffe computes in float
 MAX_COUNT = 2**31 - 1  # Blob::Reshape (blob.cpp) counts in int
 AUTOMATIC = "(automatic)"  # a top that Caffe adds to a loss; no layer can take it
 MAX_AXES = 32  # kMaxBlobAxes, blob.hpp
-FILLERS = ("bilinear", "constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Layer:
     tops_wanted: ClassVar[tuple[int, int | None]] = (1, 1)
     auto_top: ClassVar[bool] = False  # Caffe adds the top of a loss that names none
     in_place_allowed: ClassVar[bool] = True  # where Caffe does not check it
+    reshapes_in_place: ClassVar[bool] = True  # a top over a bottom of another shape loads
     fork: ClassVar[str] = ""  # who has the type, where real Caffe has not
     free: ClassVar[bool] = False  # moves values, computes none
     shares_data: ClassVar[bool] = False  # tops are the first bottom's memory (ShareData)
@@ -110,7 +111,6 @@ class Layer:
         self.fields = getattr(message, self.param) if self.param else message
         self._check_counts()
         self.setup()
-        self._check_fillers()
         self.top_shapes: tuple[Shape, ...] = tuple(self._checked(s) for s in self.shapes())
 
     @property
@@ -180,8 +180,7 @@ class Layer:
             for index, (name, shape) in enumerate(parameters)
         )
         for blob in blobs:
-            if not blob.count:  # Caffe's fillers refuse it
-                self.fail(f"its {blob.name} blob would be empty: {show(blob.shape)}")
+            self._check_filler(blob)
         return blobs
 
     @property
@@ -199,10 +198,10 @@ class Layer:
         specs = self.message.param
         return index >= len(specs) or specs[index].lr_mult != 0
 
-    def axis(self, value: int, bottom: int = 0, end: bool = False) -> int:
-        """An axis of a bottom as a non-negative int; ``end`` allows one past the last."""
+    def axis(self, value: int, bottom: int = 0) -> int:
+        """An axis of a bottom as a non-negative int."""
         axes = len(self.bottom_shapes[bottom])
-        if not -axes <= value < axes + end:
+        if not -axes <= value < axes:
             self.fail(f"axis {value} does not exist in a bottom of shape "
                       f"{show(self.bottom_shapes[bottom])}")
         return value + axes if value < 0 else value
@@ -226,14 +225,15 @@ class Layer:
             amount = f"{low}" if low == high else f"{low} to {high}" if high else f"at least {low}"
             self.fail(f"takes {amount} {what}(s), but has {count}")
 
-    def _check_fillers(self) -> None:
-        for name in _filler_fields(self.param):
-            if name == "bias_filler" and not getattr(self, "bias_term", True):
-                continue
-            given = getattr(self.fields, name)
-            for filler in (given,) if hasattr(given, "type") else given:
-                if filler.type not in FILLERS:
-                    self.fail(f'no filler is called "{filler.type}"{one_of(filler.type, FILLERS)}')
+    def _check_filler(self, blob: BlobSpec) -> None:
+        if not blob.count:  # filled or not, Caffe cannot allocate it
+            self.fail(f"its {blob.name} blob would be empty: {show(blob.shape)}")
+        for name in (f"{blob.name.split()[-1]}_filler", "filler"):
+            if name in self.fields.DESCRIPTOR.fields_by_name and not self.message.blobs:
+                wrong = filler.problem(getattr(self.fields, name), blob.shape)
+                if wrong:
+                    self.fail(f"its {blob.name} blob: {wrong}")
+                break
 
     def _checked(self, shape: Sequence[int]) -> Shape:
         shape = tuple(shape)
@@ -243,15 +243,6 @@ class Layer:
             self.fail(f"a blob of shape {show(shape)} is not possible: "
                       f"dimensions must be >= 0 and their product below 2^31")
         return shape
-
-
-@cache
-def _filler_fields(param: str) -> tuple[str, ...]:
-    """The fields of a layer type's message that hold fillers."""
-    layer = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name
-    fields = layer[param].message_type.fields if param else ()
-    return tuple(field.name for field in fields if field.message_type is not None
-                 and field.message_type.name == "FillerParameter")
 
 
 def show(shape: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ from netbuilder.errors import (
     ShapeUnknown,
     UnknownLayerError,
 )
-from netbuilder.graph import Graph, resolve
+from netbuilder.graph import Graph, check_shape_in_place, resolve
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps, parse
 
@@ -48,6 +48,26 @@ def test_shapes_in_place_and_outputs() -> None:
     assert net.layers[2].bottoms == net.layers[2].tops == ("conv",)
     assert net.outputs == ["pool"]
     assert net.batch == 2
+
+
+OVER = conv("c").replace('top: "c"', 'top: "data"')
+
+
+def test_what_reshapes_its_bottom_loads_as_in_caffe() -> None:
+    net = graph(INPUT + OVER)
+    assert net.blobs == {"data": (2, 4, 6, 6)}
+    with pytest.raises(ShapeError, match='its bottom "data" is 2x3x8x8, its top 2x4x6x6;'):
+        check_shape_in_place(net.layers[1], 0)
+
+
+@pytest.mark.parametrize("text", [
+    layer("e", "EuclideanLoss", top="data").replace('top:', 'bottom: "b" top:'),
+    layer("s", "Slice", top="data", rest='top: "x" top: "y"'),
+    layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 2 }"),
+])
+def test_what_caffe_does_not_load_in_place(text: str) -> None:
+    with pytest.raises(ShapeError, match='cannot work in place: its bottom "data" is 2x3x8x8'):
+        graph(INPUT + INPUT.replace('"data"', '"b"') + text)
 
 
 def test_a_loss_is_an_output_even_if_a_layer_takes_it() -> None:
@@ -178,8 +198,7 @@ def random_net(random: Random) -> Any:
         if added.type == "Silence":
             continue
         tops = random.randint(1, 2) if added.type == "Split" else 1
-        # Caffe loads a layer that changes its bottom's shape in place, and computes nonsense.
-        in_place = random.random() < 0.4 and added.type not in ("Concat", "InnerProduct")
+        in_place = random.random() < 0.4
         added.top.extend([added.bottom[0]] if in_place else
                          [f"blob{number}_{top}" for top in range(tops)])
         blobs += added.top
@@ -221,6 +240,13 @@ WRITTEN = (  # what chance does not meet
     INPUT + conv("c", rest="include { phase: TRAIN } exclude { phase: TEST }"),
     INPUT + layer("loss", "EuclideanLoss").replace('top: "loss"', 'bottom: "data"'),
     INPUT + layer("p", "Pooling", top="p", rest="pooling_param { kernel_size: 2 }"),
+    INPUT + OVER,
+    INPUT + layer("s", "Slice", top="data", rest='top: "x" top: "y"'),
+    INPUT + layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 2 }"),
+    INPUT + layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 1 }"),
+    INPUT + layer("up", "Deconvolution",
+                  rest="convolution_param { num_output: 1 kernel_size: 2 stride_h: 2 }"),
+    INPUT + layer("im", "Im2col", rest="convolution_param { kernel_size: 3 dilation: 0 }"),
 )
 
 

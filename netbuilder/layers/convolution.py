@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
+from typing import ClassVar
 
 from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 
@@ -33,6 +34,7 @@ class Window(Layer):
     """
 
     param = "convolution_param"
+    divides: ClassVar[bool] = True  # by the stride: Caffe dies of a stride_h or stride_w of 0
 
     def setup(self) -> None:
         self.channel_axis = self.axis(self.fields.axis)
@@ -42,9 +44,10 @@ class Window(Layer):
         self.stride = self._pair_or_list("stride", "stride", axes, 1)
         self.pad = self._pair_or_list("pad", "pad", axes, 0)
         self.dilation = repeat(self, "dilation", self.fields.dilation, axes, 1)
-        for what in ("kernel", "stride", "dilation"):
-            if 0 in getattr(self, what):
-                self.fail(f"{what} is {show(getattr(self, what))}; every value must be positive")
+        if 0 in self.kernel:  # a dilation of 0 passes: every tap reads the same place
+            self.fail(f"kernel is {show(self.kernel)}; every value must be positive")
+        if 0 in self.stride and (self.divides or self.fields.stride):
+            self.fail(f"stride is {show(self.stride)}; every value must be positive")
         for what in ("kernel", "stride", "pad", "dilation"):  # Caffe counts in int
             if max(getattr(self, what), default=0) > MAX_COUNT:
                 self.fail(f"{what} is {show(getattr(self, what))}; values must be below 2^31")
@@ -149,7 +152,12 @@ class Convolution(_BiasedWindow):
 
 @register
 class Deconvolution(_BiasedWindow):
-    """The gradient of a convolution, used forward (deconv_layer.cpp)."""
+    """The gradient of a convolution, used forward (deconv_layer.cpp).
+
+    Caffe loads it with a ``stride_h`` or ``stride_w`` of 0, and dies of it in the first pass.
+    """
+
+    divides = False
 
     def sizes(self) -> Shape:
         sizes = tuple(
@@ -170,6 +178,8 @@ class Deconvolution(_BiasedWindow):
 
     def reach(self, bottom: int) -> Sequence[Reach] | None:
         if self.channel_axis != 1:
+            return None
+        if 0 in self.stride:
             return None
         return [(Fraction(1, stride), Fraction(pad - dilation * (kernel - 1), stride),
                  Fraction(pad, stride))

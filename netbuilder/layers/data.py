@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from netbuilder.errors import ShapeUnknown
+from netbuilder.filler import problem, unknown
 from netbuilder.layer import Layer, Shape, register
+from netbuilder.proto import caffe_pb2
 
 
 class Source(Layer):
@@ -68,6 +70,16 @@ class DummyData(Source):
         if fillers not in (0, 1, self.top_count):
             self.fail(f"{fillers} data fillers; give none, one, or one per top")
 
+    def shapes(self) -> Sequence[Shape]:
+        shapes = super().shapes()
+        given = self.fields.data_filler or [caffe_pb2.FillerParameter()]
+        for each, shape in zip(self.one_per_top(given, "data_filler"), shapes, strict=True):
+            # Caffe fills with constants while it loads, with anything else in each pass.
+            wrong = problem(each, shape) if each.type == "constant" else unknown(each)
+            if wrong:
+                self.fail(wrong)
+        return shapes
+
     def declared(self) -> Sequence[Shape]:
         fields = self.fields
         legacy = (fields.num, fields.channels, fields.height, fields.width)
@@ -109,6 +121,8 @@ class Labelled(Source):
         self.crop_size: int = self.message.transform_param.crop_size
         if self.batch_size < 1 and not self.told:
             self.fail("batch_size must be at least 1")
+        if self.message.transform_param.mean_file and self.message.transform_param.mean_value:
+            self.fail("give mean_file or mean_value, not both")
 
     def shapes(self) -> Sequence[Shape]:
         data = self.told[self.tops[0]] if self.tops and self.tops[0] in self.told else (

@@ -48,6 +48,7 @@ class SoftmaxWithLoss(Loss):
     tops, and hands them on to its inner Softmax, which has one top.
     """
 
+    reshapes_in_place = False
     param = "softmax_param"
 
     def setup(self) -> None:
@@ -62,6 +63,8 @@ class SoftmaxWithLoss(Loss):
 @register
 class EuclideanLoss(Loss):
     """Half the mean squared distance (euclidean_loss_layer.cpp)."""
+
+    reshapes_in_place = False
 
     def setup(self) -> None:
         super().setup()
@@ -132,6 +135,8 @@ class MultinomialLogisticLoss(Loss):
 class SigmoidCrossEntropyLoss(Loss):
     """Cross-entropy of independent sigmoids (sigmoid_cross_entropy_loss_layer.cpp)."""
 
+    reshapes_in_place = False
+
     def setup(self) -> None:
         super().setup()
         if prod(self.bottom_shapes[0]) != prod(self.bottom_shapes[1]):
@@ -149,11 +154,14 @@ class InfogainLoss(Loss):
     """Logistic loss weighted by an information gain matrix (infogain_loss_layer.cpp)."""
 
     param = "infogain_loss_param"
+    reshapes_in_place = False
     bottoms_wanted = (2, 3)
     tops_wanted = (1, 2)
 
     def setup(self) -> None:
         super().setup()
+        if self.message.loss_param.HasField("normalize"):
+            self.fail("takes loss_param { normalization } only, not the older normalize")
         self.softmax_axis = self.axis(self.fields.axis)
         check_labels(self, self.softmax_axis)
         classes = self.bottom_shapes[0][self.softmax_axis]

@@ -86,7 +86,7 @@ class _Based(Layer):
 
     def setup(self) -> None:
         base = self.fields.base
-        if base != -1 and base <= 0:
+        if base != -1 and not 0 < base < math.inf:
             self.fail(f"base must be positive, or -1 for e, not {base:g}")
         self.log_base = 1.0 if base == -1 else math.log(base)
 
@@ -107,6 +107,11 @@ class Log(_Based):
     """log_base(shift + scale x)."""
 
     param = "log_param"
+
+    def setup(self) -> None:
+        super().setup()
+        if not self.log_base:
+            self.fail("there is no logarithm to the base 1")
 
     def operations(self) -> Operations:
         inner, outer = self.fields.scale != 1, self.log_base != 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netbuilder.layer import Layer, Operations, Reach, Shape, register, show
+from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 
@@ -56,8 +56,8 @@ class LRN(Layer):
     def setup(self) -> None:
         if len(self.bottom_shapes[0]) != 4:
             self.fail(f"needs a bottom of 4 axes (N, C, H, W), not {show(self.bottom_shapes[0])}")
-        if self.fields.local_size % 2 == 0:
-            self.fail(f"local_size must be odd, not {self.fields.local_size}")
+        if self.fields.local_size % 2 == 0 or self.fields.local_size > MAX_COUNT:
+            self.fail(f"local_size must be odd and below 2^31, not {self.fields.local_size}")
 
     def operations(self) -> Operations:
         size = self.fields.local_size

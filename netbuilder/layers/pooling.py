@@ -8,7 +8,7 @@ from math import prod
 from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
-_Param = caffe_pb2.PoolingParameter
+_Param, _SPP = caffe_pb2.PoolingParameter, caffe_pb2.SPPParameter
 
 
 def pooled_extent(
@@ -128,6 +128,11 @@ class SPP(Layer):
         if self.pyramid_height < 1:
             self.fail("pyramid_height must be at least 1")
 
+    @property
+    def reshapes_in_place(self) -> bool:
+        """True for one level: of more, the second finds no image any more."""
+        return self.pyramid_height == 1
+
     def level(self, index: int) -> tuple[Shape, Shape, Shape]:
         """Kernel (which is the stride too), pad and pooled size of one level, each (h, w)."""
         bins, spatial = 2**index, self.bottom_shapes[0][2:]
@@ -136,6 +141,8 @@ class SPP(Layer):
         if any(p >= k for p, k in zip(pad, kernel, strict=True)):
             self.fail(f"level {index} has {bins}x{bins} bins, too many for {show(spatial)}")
         clip = any(pad)
+        if clip and self.method == _SPP.STOCHASTIC:
+            self.fail(f"stochastic pooling cannot pad, and level {index} pads {show(spatial)}")
         pooled = tuple(pooled_extent(n, k, k, p, ceil=True, clip=clip)
                        for n, k, p in zip(spatial, kernel, pad, strict=True))
         return kernel, pad, pooled

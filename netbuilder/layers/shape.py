@@ -49,6 +49,7 @@ class Slice(Layer):
     """Cuts a bottom along one axis, at ``slice_point`` or evenly (slice_layer.cpp)."""
 
     free = True
+    reshapes_in_place = False
     param = "slice_param"
     tops_wanted = (1, None)
 

@@ -61,6 +61,9 @@ class Net:
         message = io.read_net(model) if isinstance(model, (str, os.PathLike)) else model
         chosen = passes.for_phase(passes.upgrade(message), phase, int(level), stages or ())
         resolved = graph.resolve(insert_splits(chosen), phase)
+        for layer in resolved.layers:
+            for index in range(len(layer.tops)):
+                graph.check_shape_in_place(layer, index)
         self.name, self.phase = resolved.name, phase
         self.rng = rng or mode.current.rng
         self.device = torch.device(device) if device else mode.current.device

@@ -178,3 +178,10 @@ def test_command_in_json() -> None:
 ])
 def test_command_that_cannot_be_done(arguments: tuple[str, ...]) -> None:
     assert check(*arguments).exit_code == 2
+
+
+def test_a_shape_changed_in_place_is_told_although_caffe_loads_it() -> None:
+    text = cases.net(cases.conv("conv", "data").replace('top: "conv"', 'top: "data"'),
+                     bottom="data")
+    (finding,) = [one for one in found(text) if one.code == "NB105"]
+    assert 'its bottom "data" is' in finding.sentence

@@ -42,6 +42,8 @@ def near(random: Random, shape: Shape, axis: int) -> Shape:
 
 
 def filler(random: Random) -> dict[str, Any]:
-    """A filler; one in twenty does not exist."""
-    kinds = ("constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier")
-    return {"type": "xaviar" if random.random() < 0.05 else random.choice(kinds)}
+    """A filler; one in twenty does not exist, and one in five has a field that is wrong."""
+    kinds = ("constant", "gaussian", "msra", "positive_unitball", "uniform", "xavier", "bilinear")
+    drawn = {"type": "xaviar" if random.random() < 0.05 else random.choice(kinds)}
+    return drawn | usual(random, {}, {"std": 0}, {"sparse": random.randint(-2, 9)},
+                         {"min": 1, "max": random.randint(0, 1)})

@@ -6,6 +6,7 @@ one net in three is meant to be refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
@@ -38,7 +39,12 @@ def build(type_name: str, bottoms: Sequence[Shape], fields: dict[str, Any]) -> A
 def cases(type_name: str, count: int) -> list[Any]:
     """That many nets of a type; the same every time."""
     random = Random(type_name)
-    return [build(type_name, *CASES[type_name](random)) for _ in range(count)]
+    nets = [build(type_name, *CASES[type_name](random)) for _ in range(count)]
+    for net in nets:
+        layer = net.layer[-1]
+        if layer.bottom and layer.top and random.random() < 0.15:  # in place
+            layer.top[0] = layer.bottom[0]
+    return nets
 
 
 CASES: dict[str, Callable[[Random], Case]] = {
@@ -61,7 +67,8 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "Eltwise": other.eltwise,
     "Embed": learned.embed,
     "EuclideanLoss": other.euclidean,
-    "Exp": other.neuron("exp_param", base=(-1, 2, 10, 0, -2), scale=(1, 2), shift=(0, 1)),
+    "Exp": other.neuron("exp_param", base=(-1, 2, 10, 1, 0, -2, math.inf, math.nan),
+                        scale=(1, 2), shift=(0, 1)),
     "Filter": other.filter_,
     "Flatten": other.flatten,
     "HingeLoss": other.class_labels,
@@ -72,7 +79,8 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "LRN": learned.lrn,
     "LSTM": learned.recurrent(2),
     "LSTMUnit": learned.lstm_unit,
-    "Log": other.neuron("log_param", base=(-1, 2, 10, 0, -2), scale=(1, 2), shift=(0, 1)),
+    "Log": other.neuron("log_param", base=(-1, 2, 10, 1, 0, -2, math.inf, math.nan),
+                        scale=(1, 2), shift=(0, 1)),
     "MVN": learned.mvn,
     "MemoryData": other.memory,
     "MultinomialLogisticLoss": other.class_labels,

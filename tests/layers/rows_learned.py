@@ -36,7 +36,7 @@ def wrong_window(
     random: Random, stem: str, draw: list[int], values: Sequence[int]
 ) -> dict[str, Any]:
     listed, wrong = "kernel_size" if stem == "kernel" else stem, random.random()
-    if wrong < 0.2 and stem != "stride":  # stride_w would be 0: Caffe may load that, then dies
+    if wrong < 0.2:  # a stride_w that is not given is 0
         return {f"{stem}_h": random.choice(values)}
     if wrong < 0.3:
         return {listed: draw, f"{stem}_w": random.choice(values)}
@@ -52,7 +52,7 @@ def convolution(random: Random) -> Case:
     fields |= window(random, "kernel", (1, 2, 3, 3, 5, 7), axes)
     fields |= window(random, "stride", (1, 1, 2, 3), axes)
     fields |= window(random, "pad", (0, 0, 1, 2, 3), axes)
-    fields |= maybe(random, 0.3, dilation=lambda: random.choice([[1], [2], [3], [2] * axes]))
+    fields |= maybe(random, 0.3, dilation=lambda: random.choice([[1], [2], [3], [0], [2] * axes]))
     fields |= maybe(random, 0.3, group=lambda: random.choice([1, 2, 3, 4, shape[1]]))
     fields |= maybe(random, 0.3, bias_term=lambda: random.random() < 0.5)
     fields |= maybe(random, 0.2, axis=lambda: random.choice([0, 1, 2, -1, -3, 5]))
@@ -112,9 +112,11 @@ def along_axes(param: str) -> Callable[[Random], Case]:
     def case(random: Random) -> Case:
         shape = shape_of(random, None, 1, 3)
         fields = maybe(random, 0.5, axis=lambda: axis_of(random, shape),
-                       num_axes=lambda: random.choice((-1, 0, 1, 1, 2, 3, -2)))
+                       num_axes=lambda: random.choice((-1, 0, 1, 1, 2, 3, -2)),
+                       filler=lambda: filler(random))
         if param == "scale_param":
-            fields |= maybe(random, 0.5, bias_term=lambda: random.random() < 0.7)
+            fields |= maybe(random, 0.5, bias_term=lambda: random.random() < 0.7,
+                            bias_filler=lambda: filler(random))
         if random.random() < 0.6:
             return [shape], {param: fields}
         start = random.randint(0, len(shape))

@@ -129,7 +129,8 @@ def infogain(random: Random) -> Case:
     bottoms, fields = labelled(random)
     classes = bottoms[0][fields.get("axis", 1) % len(bottoms[0])] if bottoms[0] else 2
     matrix = usual(random, (1, 1, classes, classes), (classes, classes), (classes + 1, classes))
-    weight = maybe(random, 0.2, loss_weight=lambda: [1] * usual(random, 1, 2))
+    weight = maybe(random, 0.2, loss_weight=lambda: [1] * usual(random, 1, 2),
+                   loss_param=lambda: random.choice(({"normalize": True}, {"ignore_label": 0})))
     return ([*bottoms, matrix][: usual(random, 3, 2)],
             {"infogain_loss_param": fields, "tops": usual(random, 1, 0, 2), **weight})
 
@@ -183,7 +184,7 @@ def reduction(random: Random) -> Case:
 
 def spp(random: Random) -> Case:
     fields = {"pyramid_height": usual(random, random.randint(1, 4), 0),
-              **maybe(random, 0.5, pool=lambda: random.choice(("MAX", "AVE")))}
+              **maybe(random, 0.5, pool=lambda: random.choice(("MAX", "AVE", "STOCHASTIC")))}
     return [usual(random, image(random, 20), shape_of(random))], {"spp_param": fields}
 
 
@@ -231,7 +232,8 @@ def dummy(random: Random) -> Case:
 def memory(random: Random) -> Case:
     fields = {name: random.choice((1, 2, 3, 8, 0) if random.random() < 0.2 else (2, 3, 8))
               for name in ("batch_size", "channels", "height", "width")}
-    extra = maybe(random, 0.2, transform_param=lambda: {"crop_size": random.randint(1, 4)})
+    extra = maybe(random, 0.2, transform_param=lambda: random.choice((
+        {"crop_size": random.randint(1, 4)}, {"mean_file": "none", "mean_value": [1]})))
     return [], {"memory_data_param": fields, "tops": usual(random, 2, 1, 3), **extra}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from netbuilder.errors import ShapeError
-from netbuilder.layer import FILLERS as KNOWN
+from netbuilder.filler import FILLERS as KNOWN
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.torchcaffe.fillers import FILLERS, fill
 

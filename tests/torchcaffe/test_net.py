@@ -343,6 +343,18 @@ def test_torchs_own_random_numbers_are_left_alone():
 # What real Caffe would die of.
 
 
+@pytest.mark.parametrize("fields, words", [
+    ("kernel_size: 3 dilation: 0", "no stride and no dilation of 0"),
+    ("kernel_size: 3 } } layer { type: \"Convolution\" bottom: \"c\" top: \"c\" "
+     "convolution_param { num_output: 1 kernel_size: 1", "cannot work in place"),
+])
+def test_what_caffe_loads_and_cannot_run_is_refused(fields, words):
+    conv = (f'layer {{ name: "c" type: "Convolution" bottom: "data" top: "c" '
+            f"convolution_param {{ num_output: 2 {fields} }} }}")
+    with pytest.raises(ShapeError, match=words):
+        make(conv)
+
+
 def test_a_type_without_an_op_says_what_there_is(monkeypatch):
     base.op_types()
     monkeypatch.delitem(base._OPS, "TanH")

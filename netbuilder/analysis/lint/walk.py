@@ -19,7 +19,7 @@ from netbuilder.errors import (
     ShapeUnknown,
     UnknownLayerError,
 )
-from netbuilder.graph import Builder, Graph, in_place
+from netbuilder.graph import Builder, Graph, check_shape_in_place, in_place
 from netbuilder.layer import Layer, Shape, layer_types, show
 from netbuilder.proto import caffe_pb2
 
@@ -81,6 +81,7 @@ class _Unresolved:
         self.message, self.name, self.type = message, message.name, message.type
         self.bottoms, self.tops = tuple(message.bottom), tuple(message.top)
         self.in_place_allowed = getattr(layer_types().get(message.type), "in_place_allowed", True)
+        self.reshapes_in_place = True
 
     fail = Layer.fail
 
@@ -168,6 +169,8 @@ class Walk:
         if not works_in_place or top in blobs:
             try:
                 self._builder.check_top(step.layer or _Unresolved(step.message), index, shape)
+                if step.layer is not None:
+                    check_shape_in_place(step.layer, index)
             except NetbuilderError as error:
                 if works_in_place:
                     self._problem(IN_PLACE, step, error)

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from netbuilder.layer import Layer
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.rng import Rng
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -18,6 +20,11 @@ class _Window(Op):
     """What both share: several bottoms, a channel axis that is free, any number of axes."""
 
     keeps_top = False
+
+    def __init__(self, layer: Layer, rng: Rng) -> None:
+        super().__init__(layer, rng)
+        if 0 in (*layer.stride, *layer.dilation):
+            layer.fail("the embedded engine has no stride and no dilation of 0")
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor]:
         weight = params[0] if self.layer.kernel else params[0].unsqueeze(-1)
