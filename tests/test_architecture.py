@@ -31,7 +31,7 @@ ROOMS = {
     "lego": "spec layer proto errors",
     "nets": "lego spec errors",
     "solver": "passes upgrade proto errors",
-    "analysis": "solver graph passes layer proto errors",
+    "analysis": "solver graph passes upgrade layer proto errors",
     "build": "analysis nets lego solver spec graph layer files proto errors",
     "train": "solver graph passes proto glog errors",
     "torchcaffe": "spec graph passes solver weights data layer proto glog errors",

@@ -7,19 +7,34 @@ from collections import Counter
 
 import click
 
-from netbuilder.analysis.lint import SEVERITIES, Finding, lint
+from netbuilder.analysis.lint import SEVERITIES, Finding, lint_files
 from netbuilder.analysis.lint.findings import ERROR
 from netbuilder.cli.main import FriendlyCommand
 from netbuilder.cli.summary import InputShape
 from netbuilder.layer import Shape
 
+_LISTED = 3  # layers of one and the same finding
+
 
 def _print_text(findings: list[Finding]) -> None:
-    for finding in findings:
-        click.echo(str(finding))
+    for first, *others in _alike(findings):
+        click.echo(str(first))
+        if others:
+            names = ", ".join(f'"{one.layer}"' for one in others[:_LISTED])
+            more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
+            click.echo(f"    The same: layer {names}{more}.")
     counts = Counter(finding.severity for finding in findings)
     click.echo(", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}"
                          for kind in SEVERITIES))
+
+
+def _alike(findings: list[Finding]) -> list[list[Finding]]:
+    """The findings, those that say the same of other layers of a file together."""
+    groups: dict[tuple, list[Finding]] = {}
+    for one in findings:
+        what = one.sentence.removeprefix(f'layer "{one.layer}" ')
+        groups.setdefault((one.file, one.code, one.phase, what), []).append(one)
+    return list(groups.values())
 
 
 def _print_json(findings: list[Finding]) -> None:
@@ -44,6 +59,6 @@ def check(*, paths: tuple[str, ...], level: int, stages: tuple[str, ...],
 
     Exit code 1 if there are errors. Nothing is run. The codes: docs/check.md.
     """
-    findings = [finding for path in paths for finding in lint(path, level, stages, dict(inputs))]
+    findings = lint_files(paths, level, stages, dict(inputs))
     FORMATS[form](findings)
     return int(any(finding.severity == ERROR for finding in findings))

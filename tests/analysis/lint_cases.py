@@ -60,10 +60,15 @@ CLEAN = {
                                "param { num_output: 1 kernel_size: 2 bias_term: false }"),
                          bottom="up"),
     "in place after an in-place reader": net(CONV, over("Sigmoid"), bottom="conv"),
+    "names of layers without weights": net(CONV, over("ReLU"), over("Dropout", name="over"),
+                                           bottom="conv"),
     "statistics at test time": net(layer("bn", "BatchNorm", "data"), layer("s", "Scale", "bn"),
                                    bottom="s"),
 }
 
+OLD = """input: "data" input_dim: [4, 3, 8, 8]
+layers { layer { name: "relu" type: "relu" num_output: 4 } bottom: "data" top: "relu" }
+"""
 # Real Caffe refuses these.
 REFUSED = {
     "NB001": net(CONV.replace("num_output", "num_outputs"), bottom="conv"),
@@ -81,15 +86,20 @@ REFUSED = {
     "NB107": net(bottom="data").replace("dim: 4 }", "dim: [4, 2] }"),
     "NB109": net(CONV, over("ReLU", "include { phase: TRAIN } exclude { phase: TEST }"),
                  bottom="conv"),
+    "NB113": net(CONV, over("ReLU6"), bottom="conv"),
+    "NB114": net(CONV, over("Dropout", "dropout_param { random_seed: 1 }"), bottom="conv"),
     "NB601": data("one", "") + data("two", "include { phase: TRAIN }") + fc("data") + LOSS,
 }
 # Real Caffe loads these, and they are wrong all the same.
 LOADED = {
+    "NB003": OLD,
     "NB108": net(CONV, layer("conv", "ReLU", "conv", top="relu"), bottom="relu"),
     "NB110": net(CONV, bottom="data"),
     "NB201": net(CONV, over("BNLL"), bottom="conv"),
     "NB202": net(CONV, layer("s", "Sigmoid", "conv"), layer("drop", "Dropout", "s", top="s"),
                  bottom="s"),
+    "NB203": net(CONV, over("Pooling", "pooling_param { kernel_size: 3 stride: 1 pad: 1 }"),
+                 bottom="conv"),
     "NB301": net(CONV, BN, bottom="conv"),
     "NB302": net(CONV, over("BatchNorm", "batch_norm_param { use_global_stats: true }"), SCALE,
                  bottom="conv"),
@@ -99,6 +109,8 @@ LOADED = {
     .replace("[4, 3, 8, 8]", "[1, 3, 1, 1]").replace("dim: 4", "dim: 1"),
     "NB401": net(conv("conv", "data", ""), bottom="conv"),
     "NB402": net(conv("conv", "data", "weight_filler { value: 0.1 }"), bottom="conv"),
+    "NB602": data("train", "include { phase: TRAIN }") + fc("data") + LOSS
+    + layer("acc", "Accuracy", "fc label", "include { phase: TEST }"),
 }
 # What depends on files that are not here, and what Caffe reads beyond the end of.
 FILES = {
@@ -109,7 +121,8 @@ FILES = {
     "NB502": LMDB.replace("SOURCE", ".").replace("MEAN", 'mean_file: "nowhere"') + fc("data")
     + LOSS,
 }
-SOLVER = """net: "net.prototxt"
+NAMED = 'net: "net.prototxt"'
+SOLVER = NAMED + """
 base_lr: 0.1
 lr_policy: "step" gamma: 0.5 stepsize: 10
 test_iter: 3
@@ -126,6 +139,9 @@ SOLVERS = {
     "NB706": SOLVER.replace("gamma: 0.5", ""),
     "NB707": SOLVER.replace('"snap"', '"nowhere/snap"'),
     "NB708": SOLVER.replace("base_lr: 0.1\n", ""),
+    "NB709": SOLVER + 'weights: "nowhere.caffemodel"',
+    "NB710": SOLVER.replace(NAMED, f"net_param {{ {OLD.splitlines()[0]} }}"),
+    "NB711": SOLVER.replace(NAMED, f"net_param {{ {INPUT} {fc('data')} }}"),
 }
 # Findings that cannot stand alone.
 COMPANIONS = {"NB104": {"NB112"}, "NB101": {"NB112"}, "NB102": {"NB112"}, "NB112": {"NB104"},

@@ -107,7 +107,19 @@ def test_data_layers_tell_phases_and_stages() -> None:
         cases.data(stage, f'include {{ phase: TEST stage: "{stage}" }}') for stage in "ab")
     assert found(staged + classifier) == []
     only_test = cases.data("test", "include { phase: TEST }") + classifier
-    assert found(only_test + cases.layer("side", "ReLU", "fc", "include { phase: TRAIN }")) == []
+    side = cases.layer("side", "ReLU", "fc", "include { phase: TRAIN }")
+    [idle] = found(only_test + side)
+    assert (idle.code, idle.layer) == ("NB602", "side")
+
+
+def test_a_file_for_one_phase_is_not_judged_in_the_other() -> None:
+    only = 'include { phase: TEST }'
+    deployed = (cases.INPUT + cases.layer("eye", "AbsVal", "data", only)
+                + cases.layer("out", "ReLU", "eye"))
+    assert found(deployed) == []
+    slip = deployed.replace(f'top: "eye" {only}', 'top: "eye"').replace(
+        'bottom: "eye" top: "out"', f'bottom: "eyes" top: "out" {only}')
+    assert [(one.code, one.phase) for one in found(slip)] == [("NB102", "TEST")]
 
 
 def test_rules_of_both_kinds_without_a_phase() -> None:
@@ -161,6 +173,18 @@ def test_command() -> None:
     assert result.output.endswith("0 errors, 1 warning, 0 notes\n")
     Path("net.prototxt").write_text(cases.REFUSED["NB103"])
     assert check("net.prototxt", "solver.prototxt").exit_code == 1
+    assert check("solver.prototxt").exit_code == 1  # its net is looked at
+
+
+def test_command_says_the_same_thing_once() -> None:
+    Path("net.prototxt").write_text(cases.net(
+        *(cases.conv(f"c{index}", "data" if index == 0 else f"c{index - 1}", "")
+          for index in range(6)), bottom="c5"))
+    lines = check("net.prototxt").output.splitlines()
+    assert sum("NB401" in line for line in lines) == 1
+    assert '    The same: layer "c1", "c2", "c3" and 2 more.' in lines
+    assert lines[-1] == "0 errors, 6 warnings, 0 notes"
+    assert len(json.loads(check("net.prototxt", "--format", "json").output)) == 6
 
 
 def test_command_in_json() -> None:
@@ -173,7 +197,7 @@ def test_command_in_json() -> None:
 
 
 @pytest.mark.parametrize("arguments", [
-    (), ("nowhere.prototxt",), ("net.prototxt", "--format", "xml"),
+    (), ("nowhere.prototxt",), (".",), ("net.prototxt", "--format", "xml"),
     ("net.prototxt", "--input", "dato=1"),
 ])
 def test_command_that_cannot_be_done(arguments: tuple[str, ...]) -> None:

@@ -24,7 +24,8 @@ def _stated(step: Step) -> bool | None:
 def without_scale(net: Walk) -> Found:
     for step in _batch_norms(net):
         takers = [taker.message.type for blob in step.tops for taker in blob.takers]
-        if "Scale" not in takers:
+        fused = step.message.batch_norm_param.scale_bias  # a fork's BatchNorm that scales itself
+        if "Scale" not in takers and not fused:
             yield step, ("no Scale takes its top: Caffe's BatchNorm only normalises, the learned "
                          "factors and offsets are a layer of their own")
 

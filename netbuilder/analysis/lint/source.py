@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from functools import cached_property
 from typing import Any
 
-from netbuilder import passes
-from netbuilder.analysis.lint.findings import ERROR, FILE, Found, rule
+from netbuilder.analysis.lint.findings import ERROR, FILE, WARNING, Found, rule
 from netbuilder.errors import NetbuilderError, ParseError
 from netbuilder.proto import caffe_pb2, io
 from netbuilder.proto.parser import places
+from netbuilder.upgrade.net import upgrade_net
+from netbuilder.upgrade.solver import upgrade_solver
 
 Place = tuple[int | None, int | None]  # line and column
 NOWHERE: Place = (None, None)
+_QUOTED = re.compile(r'layers? (?:\{ \} )?"([^"]*)"')
+_WORD = re.compile(r"\w+")
 
 
 class Source:
@@ -51,18 +55,46 @@ class Source:
                 return {}
 
     def field(self, name: str) -> Place:
-        """Where a field of a solver stands first."""
+        """Where a field of a solver, or a net's own, stands first."""
         return self.places.get(name, [NOWHERE])[0]
 
+    def layer(self, key: tuple[str, int]) -> Place:
+        """Where a layer stands: told by its name and how many of that name are above it."""
+        return self._layers.get(key, NOWHERE)
+
+    def about(self, words: str) -> Place:
+        """Where that stands which a sentence is about: the layer, or else the field, it names."""
+        for name in _QUOTED.findall(words):
+            if (name, 0) in self._layers:
+                return self._layers[name, 0]
+        return next((self.places[word][0] for word in _WORD.findall(words)
+                     if word in self.places), NOWHERE)
+
     @cached_property
-    def layers(self) -> dict[tuple[str, int], Place]:
-        """Where each layer stands: by its name and how many of that name are above it."""
+    def _layers(self) -> dict[tuple[str, int], Place]:
         found = {}
         for kind in ("layer", "layers"):
             values = getattr(self.message, kind)
             named = numbered([getattr(one, "layer", one).name or one.name for one in values])
             found.update(zip(named, self.places.get(kind, ()), strict=False))
         return found
+
+
+class Inside(Source):
+    """A net inside a solver file; everything of it stands where its field does."""
+
+    def __init__(self, solver: Source, field: str, net: Any) -> None:
+        self.path, self.message, self.error = solver.path, net, None
+        self.place, self.name = solver.field(field), field
+
+    def field(self, name: str) -> Place:
+        return self.place
+
+    def layer(self, key: tuple[str, int]) -> Place:
+        return self.place
+
+    def about(self, words: str) -> Place:
+        return self.place
 
 
 def numbered(names: list[str]) -> list[tuple[str, int]]:
@@ -91,8 +123,20 @@ def cannot_be_read(source: Source) -> Found:
 
 @rule("NB002", ERROR, FILE, "Correct the field that is named, so that the file can be upgraded.")
 def cannot_be_upgraded(source: Source) -> Found:
-    if source.message is not None and not source.is_solver:
+    if source.message is not None:
         try:
-            passes.upgrade(source.message)
+            (upgrade_solver if source.is_solver else upgrade_net)(source.message)
         except NetbuilderError as error:
-            yield NOWHERE, str(error)
+            yield source.about(str(error)), str(error)
+
+
+@rule("NB003", WARNING, FILE, "Move it to where today's format has it, or leave it out.")
+def lost_by_upgrade(source: Source) -> Found:
+    if source.message is None or source.is_solver:
+        return
+    try:
+        lost = upgrade_net(source.message).lost
+    except NetbuilderError:
+        return
+    for words in lost:
+        yield source.about(words), f"Caffe's upgrade of this old file drops {words}"

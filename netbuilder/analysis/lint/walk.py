@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netbuilder import passes
+from netbuilder.analysis.lint.states import State
 from netbuilder.errors import (
     GraphError,
     NetbuilderError,
@@ -23,7 +23,7 @@ from netbuilder.graph import Builder, Graph, check_shape_in_place, in_place
 from netbuilder.layer import Layer, Shape, layer_types, show
 from netbuilder.proto import caffe_pb2
 
-# What a problem is about; each is one rule's (shapes.py, wiring.py).
+# What a problem is about; each is one rule's (wiring.py).
 UNKNOWN_TYPE, UNKNOWN_SHAPE, SHAPE, LABELS = "unknown type", "unknown shape", "shape", "labels"
 BOTTOM, TOP, IN_PLACE, SHARING, RULES = "bottom", "top", "in place", "sharing", "rules"
 DATA = "data"  # a top that two data layers make
@@ -57,7 +57,15 @@ class Step:
     @property
     def is_loss(self) -> bool:
         """True if the net is trained for it."""
-        return self.message.type.endswith("Loss") or any(self.message.loss_weight)
+        return "Loss" in self.message.type or any(self.message.loss_weight)
+
+    @property
+    def has_weights(self) -> bool:
+        """True if the layer has parameter blobs, or its type has, if it could not be resolved."""
+        if self.layer is not None:
+            return bool(self.layer.blobs)
+        kind = layer_types().get(self.message.type, Layer)
+        return bool(self.message.blobs) or kind.parameters is not Layer.parameters
 
     @property
     def is_source(self) -> bool:
@@ -87,18 +95,22 @@ class _Unresolved:
 
 
 class Walk:
-    """A net in one phase: its ``steps``, and the ``problems`` that the walk met.
+    """A net in one state: its ``steps``, and the ``problems`` that the walk met.
 
-    ``net`` must be in today's format (`passes.upgrade`); its ``state`` is respected.
+    ``net`` must be in today's format (`passes.upgrade`); its ``state`` is respected. ``idle``
+    are the layers that no state has, each with the phase that it waits for.
     """
 
-    def __init__(self, net: Any, phase: int, level: int = 0, stages: Iterable[str] = (),
-                 inputs: Mapping[str, Shape] | None = None) -> None:
-        self.phase, self.steps, self.problems = phase, [], []
+    def __init__(self, net: Any, state: State, inputs: Mapping[str, Shape] | None = None,
+                 idle: Iterable[tuple[int, str]] = ()) -> None:
+        self.state, self.phase = state, state.phase
+        self.steps: list[Step] = []
+        self.problems: list[Problem] = []
         self.skipped: list[Step] = []
-        self._builder = Builder(Graph(net.name, phase), dict(inputs or {}))
+        self.idle = [(Step(position, net.layer[position]), phase) for position, phase in idle]
+        self._builder = Builder(Graph(net.name, self.phase), dict(inputs or {}))
         self._blobs: dict[str, Blob] = {}
-        for step in self._chosen(net, level, list(stages)):
+        for step in self._chosen(net):
             self._take(step)
         self.shared = self._builder.graph.shared
 
@@ -111,11 +123,11 @@ class Walk:
         """The problems of one kind, as a rule yields them."""
         return ((one.step, one.sentence) for one in self.problems if one.about == what)
 
-    def _chosen(self, net: Any, level: int, stages: list[str]) -> Iterable[Step]:
+    def _chosen(self, net: Any) -> Iterable[Step]:
         for position, message in enumerate(net.layer):
             alone = caffe_pb2.NetParameter(state=net.state, layer=[message])
             try:
-                kept = passes.for_phase(alone, self.phase, level, stages).layer
+                kept = self.state.layers(alone)
             except GraphError as error:
                 self._problem(RULES, Step(position, message), error)
                 continue
