@@ -30,10 +30,10 @@ FORMATS: dict[str, Callable[[Sequence[Entry]], None]] = {
 def compare_command(*, files: tuple[str, ...], form: str, output: str | None,
                     **choice: Any) -> None:
     """Compare what networks cost, and the accuracy that the model cards beside them state."""
-    if output:
+    if output is not None:
         tradeoff.check(output)
     files = tuple(dict.fromkeys(files))  # a file given twice says nothing new
     entries = compare(dict(zip(files, read_graphs(files, **choice), strict=True)))
-    if output:
+    if output is not None:
         tradeoff.draw(entries, output)
     FORMATS[form](entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -23,10 +24,11 @@ _NO_FILES = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "Is a pipe"}
 _MAX_TEXT = 32 << 20
 _MAX_BINARY = (2 << 30) - 1  # protobuf's own limit
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_BINARY_KINDS = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
-    b"PK\x03\x04": "a zip archive",
-    b"\x1f\x8b": "a gzip archive",
+_BINARY_KINDS = {  # how they start -> what they are, and what to do
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", "weights are read from it if its name ends in .h5; "
+                           "a net is not in it: give its prototxt"),
+    b"PK\x03\x04": ("a zip archive", "unpack it first"),
+    b"\x1f\x8b": ("a gzip archive", "unpack it first"),
 }
 
 
@@ -91,9 +93,9 @@ def _other_kind(text: str, kind: type[Message]) -> str | None:
 
 
 def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
-    for magic, what in _BINARY_KINDS.items():
+    for magic, (what, remedy) in _BINARY_KINDS.items():
         if data.startswith(magic):
-            raise ParseError(f"is {what}, not a binary {kind.__name__}", source)
+            raise ParseError(f"is {what}, not a binary {kind.__name__}; {remedy}", source)
     check(data, kind.DESCRIPTOR, source)
     try:
         message = kind.FromString(data)
@@ -146,6 +148,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         # Not tempfile: its files are the owner's only, whatever the umask says.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
+            with contextlib.suppress(OSError):  # what is replaced keeps its rights, where it can
+                os.fchmod(handle, stat.S_IMODE(os.stat(target).st_mode))
             with open(handle, "wb") as file:
                 file.write(data.encode() if isinstance(data, str) else data)
             os.replace(temporary, target)

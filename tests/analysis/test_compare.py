@@ -167,6 +167,7 @@ def test_figures_of_odd_nets(tmp_path: Path) -> None:
 BAD = {
     "no file": ([], "Missing argument"),
     "not a PNG": (["net.prototxt", "-o", "t.jpg"], "a figure is a PNG"),
+    "no name": (["net.prototxt", "-o", ""], "a figure is a PNG"),
     "no folder": (["net.prototxt", "-o", "none/t.png"], "no such folder"),
     "a missing file": (["net.prototxt", "none.prototxt"], "none.prototxt: cannot be read"),
     "a broken net": (["net.prototxt", "bad.prototxt"], 'bad.prototxt: layer "fc"'),

@@ -45,7 +45,9 @@ WRONG = [
     ("read_net", b'\xef\xbb\xbfname: "a"', ":1:1: starts with a byte order mark"),
     ("read_net", b'name: "\xe9"', ":1:7: name is not valid UTF-8"),
     ("read_net", BINARY[:-3], ": is not a binary NetParameter, or is cut short"),
-    ("read_net", b"\x89HDF\r\n\x1a\n", ": is an HDF5 file, not a binary NetParameter"),
+    ("read_net", b"\x89HDF\r\n\x1a\n", ": is an HDF5 file, not a binary NetParameter; weights are "
+     "read from it if its name ends in .h5; a net is not in it: give its prototxt"),
+    ("read_net", b"\x1f\x8b\0", ": is a gzip archive, not a binary NetParameter; unpack it first"),
     ("read_net", b'net: "a"',
      ':1:1: NetParameter has no field "net" '
      "(the file is a SolverParameter, not a NetParameter)"),
@@ -104,6 +106,15 @@ def test_the_umask_is_honoured(tmp_path, mask, mode):
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
     assert (tmp_path / "file").read_bytes() == "é".encode()
+
+
+def test_a_file_that_is_replaced_keeps_its_rights(tmp_path):
+    for mode in (0o600, 0o664, 0o444):
+        path = tmp_path / f"{mode:o}"
+        path.write_text("old")
+        path.chmod(mode)
+        io.write_atomically(path, "new")
+        assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", mode)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
