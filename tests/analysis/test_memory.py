@@ -173,6 +173,24 @@ WRITTEN = {
     "recurrent": (inputs("x", 5, 2, 6), inputs("marks", 5, 2),
                   layer("LSTM", "x marks", "h", "recurrent_param { num_output: 4 weight_filler "
                         '{ type: "xavier" } }'), layer("Silence", "h", "")),
+    "sources": (
+        layer("DummyData", "", "x y", "dummy_data_param { shape { dim: [4, 3, 5, 5] } "
+              "shape { dim: 4 } }"),
+        layer("MemoryData", "", "m l", "memory_data_param { batch_size: 2 channels: 3 height: 4 "
+              "width: 5 }"),
+        layer("Parameter", "", "p", "parameter_param { shape { dim: [1, 3, 5, 5] } }"),
+        layer("Pooling", "x", "q", "pooling_param { global_pooling: true }")),
+    "shared weights": (DATA, layer("InnerProduct", "data", "a", "param { name: 'w' }" + FC),
+                       layer("InnerProduct", "data", "b", "param { name: 'w' }" + FC)),
+    "exposed states": (
+        inputs("x", 5, 2, 6), inputs("marks", 5, 2), inputs("still", 2, 3), inputs("h", 1, 2, 4),
+        inputs("c", 1, 2, 4), layer("LSTM", "x marks still h c", "out hT cT", "recurrent_param "
+                                    "{ num_output: 4 expose_hidden: true weight_filler "
+                                    '{ type: "xavier" } }')),
+    "pyramid, picked and filtered": (
+        DATA, inputs("which", 7), layer("BatchReindex", "data which", "picked"),
+        layer("SPP", "picked", "spp", "spp_param { pyramid_height: 2 }"),
+        layer("Filter", "spp picked which", "f g")),
     "phases": (DATA, conv("data", "a", 4),
                layer("Dropout", "a", "a", "include { phase: TRAIN }"), conv("a", "b", 4)),
 }
