@@ -78,7 +78,8 @@ def read_graphs(files: Sequence[str], phase: str | None, level: int, stages: tup
     """Several files, each in its own phase unless one is given; errors name the file.
 
     A .caffemodel's blobs get the names that they had before Caffe put Split layers in.
-    An ``--input`` is for the files that have that blob; one that none has is an error.
+    An ``--input`` is for the files that have that blob, in the phase that is read; one that none
+    has in any phase is an error.
     """
     from netbuilder.proto.io import is_binary, read_net
 
@@ -88,17 +89,23 @@ def read_graphs(files: Sequence[str], phase: str | None, level: int, stages: tup
         with naming(file):
             net = passes.upgrade(net)
         nets.append(passes.without_splits(net) if is_binary(file) else net)
-    tops = [{top for layer in net.layer for top in layer.top} for net in nets]
+    known = set().union(*map(_tops, nets)) if inputs else set()
     for name, _ in inputs:
-        if not any(name in known for known in tops):
+        if name not in known:
             raise click.UsageError(f'{", ".join(files)}: no blob is named "{name}"'
-                                   f"{did_you_mean(name, set().union(*tops))}")
+                                   f"{did_you_mean(name, known)}")
     graphs = []
-    for file, net, known in zip(files, nets, tops, strict=True):
-        own = {name: shape for name, shape in inputs if name in known}
+    for file, net in zip(files, nets, strict=True):
         with naming(file):
-            graphs.append(resolve(net, _phase(net, phase, level, stages), level, stages, own))
+            state = _phase(net, phase, level, stages), level, stages
+            own = _tops(passes.for_phase(net, *state)) if inputs else set()
+            graphs.append(resolve(net, *state, {name: shape for name, shape in inputs
+                                                if name in own}))
     return graphs
+
+
+def _tops(net: Any) -> set[str]:
+    return {top for layer in net.layer for top in layer.top}
 
 
 def _phase(net: Any, phase: str | None, level: int, stages: tuple[str, ...]) -> int:

@@ -35,6 +35,7 @@ _CHARS = dict(zip(b"abfnrtv\\?'\"", b"\a\b\f\n\r\t\v\\?'\"", strict=True))
 
 Converter = Callable[[str], Any]
 _CACHED = 4096  # a net repeats few values many times
+_LISTED = 12  # words of an enum in a message
 
 
 def _unsigned(word: str) -> tuple[bool, str]:
@@ -135,7 +136,10 @@ def _enum_converter(enum: EnumDescriptor) -> Converter:
         if _integer.fullmatch(_unsigned(word)[1]) and number(word) in enum.values_by_number:
             return number(word)
         known = list(enum.values_by_name)
-        raise ValueError(f"takes {' or '.join(known)}, not {word}{did_you_mean(word, known)}")
+        few = known if len(known) <= _LISTED else [*known[:3], f"... ({len(known)} words)"]
+        quoted = ", without quotes" if word[:1] in ("'", '"') else ""
+        near = did_you_mean(word.strip("'\"").upper() if quoted else word, known)
+        raise ValueError(f"takes {' or '.join(few)}{quoted}, not {word}{near}")
 
     return convert
 

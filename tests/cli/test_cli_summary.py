@@ -50,6 +50,25 @@ def test_an_input_is_given_once(net: Path) -> None:
     assert '"data" is given more than once' in result.stderr
 
 
+def test_an_input_is_for_the_phase_that_has_it(tmp_path: Path) -> None:
+    """Both may be given, whichever phase is asked for; diff reads both by itself."""
+    one = """layer { name: "d" type: "Data" top: "%s" include { phase: %s }
+                     data_param { batch_size: 2 } }
+             layer { name: "c" type: "InnerProduct" bottom: "%s" top: "c" include { phase: %s }
+                     inner_product_param { num_output: %d } }"""
+    train, test = one % ("a", "TRAIN", "a", "TRAIN", 5), one % ("b", "TEST", "b", "TEST", 6)
+    for name, text in (("old", train + test), ("new", train.replace("5", "7") + test)):
+        (tmp_path / name).write_text(text)
+    given = ["--input", "a=1,3,8,8", "--input", "b=1,4,8,8"]
+    for phase in ("TRAIN", "TEST"):
+        arguments = ["summary", str(tmp_path / "old"), *given, "--phase", phase]
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 0, result.output
+    both = ["diff", str(tmp_path / "old"), str(tmp_path / "new")]
+    result = CliRunner().invoke(cli, [*both, *given])
+    assert result.exit_code == 1 and "num_output: 5 -> 7" in result.stdout, result.output
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_full_disk_is_one_line(form: str, net: Path) -> None:

@@ -20,7 +20,8 @@ def error(text: str, kind: type = caffe_pb2.NetParameter) -> ParseError:
      'f:1:29: ConvolutionParameter has no field "kernal_size"; did you mean "kernel_size"?'),
     ("layer { kernel_size: 3 }",
      'f:1:9: LayerParameter has no field "kernel_size"; '
-     "kernel_size belongs in convolution_param or pooling_param or unpooling_param"),
+     "kernel_size belongs in convolution_param or pooling_param or unpooling_param "
+     "or correlation_param"),
     ('type: "ReLU"',
      'f:1:1: NetParameter has no field "type"; type belongs in layers or layer'),
     ("layer { convolution_param { pad: 1\n bottom: 'x' }",
@@ -29,6 +30,11 @@ def error(text: str, kind: type = caffe_pb2.NetParameter) -> ParseError:
     ("qqq: 1", 'f:1:1: NetParameter has no field "qqq"'),
     ("layer {\n pooling_param { pool: AVG } }",
      'f:2:24: pool takes MAX or AVE or STOCHASTIC, not AVG; did you mean "AVE"?'),
+    ('layer { pooling_param { pool: "ave" } }',
+     'f:1:31: pool takes MAX or AVE or STOCHASTIC, without quotes, not "ave"; did you mean "AVE"?'),
+    ("layers { type: SOFTMX }", "f:1:16: type takes NONE or ABSVAL or ACCURACY or ... "
+     f'({len(caffe_pb2.V1LayerParameter.LayerType.keys())} words), not SOFTMX; did you mean '
+     '"SOFTMAX"?'),
     ('layer { convolution_param {\n num_output: "64" } }',
      'f:2:14: num_output takes an integer (uint32), not "64"'),
     ("layer { convolution_param { pad: -1 } }",
