@@ -76,6 +76,8 @@ def _buffers(graph: Graph) -> Iterator[tuple[int, int, int]]:
                 home[name] = len(buffers)
                 last = len(graph.layers) - 1 if name == AUTOMATIC else position
                 buffers.append([VALUE_BYTES * prod(shape), position, last])
+            else:  # Caffe may let it grow there, and never gives memory back
+                buffers[home[name]][0] = max(buffers[home[name]][0], VALUE_BYTES * prod(shape))
     for name in graph.outputs:  # somebody wants them in the end, as a loss that nobody named
         buffers[home[name]][2] = len(graph.layers) - 1
     return (tuple(buffer) for buffer in buffers)

@@ -79,6 +79,12 @@ def test_another_name_of_the_same_memory_takes_none(kind: str, rest: str) -> Non
     assert result.logged_bytes == 3 * 96
 
 
+@pytest.mark.parametrize(("outputs", "largest"), [(1, 96), (4, 192)])
+def test_a_blob_that_changes_shape_in_place_has_the_memory_of_the_largest(
+        outputs: int, largest: int) -> None:
+    assert of(DATA, conv("data", "data", outputs)).train_bytes == 2 * largest
+
+
 def test_shared_weights_count_once() -> None:
     fields = 'param { name: "w" } inner_product_param { num_output: 5 bias_term: false }'
     result = of(DATA, layer("InnerProduct", "data", "a", fields),
