@@ -109,6 +109,7 @@ LOADED = {
     .replace("[4, 3, 8, 8]", "[1, 3, 1, 1]").replace("dim: 4", "dim: 1"),
     "NB401": net(conv("conv", "data", ""), bottom="conv"),
     "NB402": net(conv("conv", "data", "weight_filler { value: 0.1 }"), bottom="conv"),
+    "NB403": net(CONV, over("Scale", "scale_param { bias_filler { value: 0 } }"), bottom="conv"),
     "NB602": data("train", "include { phase: TRAIN }") + fc("data") + LOSS
     + layer("acc", "Accuracy", "fc label", "include { phase: TEST }"),
 }

@@ -16,8 +16,13 @@ _WEIGHTS = {
 }
 
 
-def _constant_weights(net: Walk) -> Iterator[tuple[Step, Any, bool]]:
-    """The layers whose own learned weight starts as one constant: with its filler, if given."""
+# The types whose bias can be left out.
+_BIASES = {kind: param for kind, param in _WEIGHTS.items() if param != "recurrent_param"}
+_BIASES["Scale"] = "scale_param"
+
+
+def _constant_weights(net: Walk) -> Iterator[tuple[Step, float, bool]]:
+    """The layers whose own learned weight starts as one value: that, and if a filler is given."""
     if not net.trains:
         return
     position = {id(step.layer): at for at, step in
@@ -27,14 +32,22 @@ def _constant_weights(net: Walk) -> Iterator[tuple[Step, Any, bool]]:
             continue
         fields = getattr(step.message, _WEIGHTS[step.message.type])
         theirs = (position[id(step.layer)], 0) in net.shared
-        if fields.weight_filler.type == "constant" and step.layer.learns(0) and not theirs:
-            yield step, fields.weight_filler, fields.HasField("weight_filler")
+        value = _constant(fields.weight_filler)
+        if value is not None and step.layer.learns(0) and not theirs:
+            yield step, value, fields.HasField("weight_filler")
+
+
+def _constant(filler: Any) -> float | None:
+    """The value of a filler that has but one."""
+    if filler.type == "constant":
+        return filler.value
+    return filler.min if filler.type == "uniform" and filler.min == filler.max else None
 
 
 @rule("NB401", WARNING, NET, 'Give it weight_filler { type: "msra" } or "xavier".')
 def weight_without_filler(net: Walk) -> Found:
-    for step, filler, given in _constant_weights(net):
-        if filler.value == 0:
+    for step, value, given in _constant_weights(net):
+        if value == 0:
             what = "its weight_filler is the constant 0" if given else "it has no weight_filler"
             yield step, (f"{what}, so its weights start at 0 and pass no gradient down; fine only "
                          "if they are loaded from a file")
@@ -42,7 +55,19 @@ def weight_without_filler(net: Walk) -> Found:
 
 @rule("NB402", WARNING, NET, 'Give it weight_filler { type: "msra" } or "xavier".')
 def weight_filler_inert(net: Walk) -> Found:
-    for step, filler, _ in _constant_weights(net):
-        if filler.value != 0:
-            yield step, (f"its weights all start at {filler.value:g}, so its outputs are equal "
+    for step, value, _ in _constant_weights(net):
+        if value != 0:
+            yield step, (f"its weights all start at {value:g}, so its outputs are equal "
                          "and learn the same for ever")
+
+
+@rule("NB403", WARNING, NET, "Give bias_term: true, or drop the bias_filler.")
+def bias_filler_inert(net: Walk) -> Found:
+    for step in net.steps:
+        kind = step.message.type
+        if kind not in _BIASES:
+            continue
+        fields = getattr(step.message, _BIASES[kind])
+        if fields.HasField("bias_filler") and not fields.bias_term and len(step.bottoms) == 1:
+            default = "" if fields.HasField("bias_term") else ", as it is if not given"
+            yield step, f"its bias_filler fills nothing, for its bias_term is false{default}"
