@@ -120,7 +120,9 @@ class Labelled(Source):
         self.batch_size: int = self.fields.batch_size
         self.crop_size: int = self.message.transform_param.crop_size
         if self.batch_size < 1 and not self.told:
-            self.fail("batch_size must be at least 1")
+            top = self.tops[0] if self.tops else "data"
+            self.fail(f"batch_size must be at least 1; set it, or give the shape: "
+                      f"--input {top}=N,C,H,W")
         if self.message.transform_param.mean_file and self.message.transform_param.mean_value:
             self.fail("give mean_file or mean_value, not both")
 

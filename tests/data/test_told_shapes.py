@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from netbuilder.errors import ShapeUnknown
+from netbuilder.errors import ShapeError, ShapeUnknown
 from netbuilder.graph import resolve
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
@@ -72,3 +72,10 @@ print(json.dumps({name: list(blob.shape) for name, blob in net.blobs.items()}), 
 os._exit(0)""", tmp_path / "net.prototxt")
     ours = blobs((tmp_path / "net.prototxt").read_text())
     assert {name: list(shape) for name, shape in ours.items()} == said
+
+
+def test_a_data_layer_without_a_batch_size_can_be_given_its_shape() -> None:
+    net = 'layer { name: "d" type: "Data" top: "images" top: "label" }'
+    with pytest.raises(ShapeError, match=r"batch_size must .* --input images=N,C,H,W$"):
+        blobs(net)
+    assert blobs(net, images=(2, 3, 8, 8)) == {"images": (2, 3, 8, 8), "label": (2,)}
