@@ -43,7 +43,8 @@ class Window(Layer):
         self.kernel = self._pair_or_list("kernel_size", "kernel", axes, None)
         self.stride = self._pair_or_list("stride", "stride", axes, 1)
         self.pad = self._pair_or_list("pad", "pad", axes, 0)
-        self.dilation = repeat(self, "dilation", self.fields.dilation, axes, 1)
+        dilation = self.fields.dilation or self.fields.hole  # DeepLab's older name
+        self.dilation = repeat(self, "dilation", dilation, axes, 1)
         if 0 in self.kernel:  # a dilation of 0 passes: every tap reads the same place
             self.fail(f"kernel is {show(self.kernel)}; every value must be positive")
         if 0 in self.stride and (self.divides or self.fields.stride):

@@ -1,6 +1,6 @@
-"""Layer types of single-shot detectors that real Caffe lacks: SSD and YOLOv2.
+"""Layer types of single-shot detectors that real Caffe lacks: SSD's; YOLO's are in yolo.py.
 
-Facts read in the ``ssd`` branch of weiliu89/caffe and in the YOLOv2 forks. How many objects
+Facts read in the ``ssd`` branch of weiliu89/caffe. How many objects
 there are depends on images; where Caffe shows a placeholder until the first pass, so do we.
 """
 
@@ -8,28 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netbuilder.errors import ShapeUnknown
 from netbuilder.layer import Layer, Shape, register, show
 from netbuilder.layers.forks import nchw
 from netbuilder.layers.loss import Loss
+from netbuilder.proto import caffe_pb2
 
+_Loss = caffe_pb2.MultiBoxLossParameter
 _SAME_RATIO = 1e-6  # prior_box_layer.cpp: aspect ratios nearer than this count once
 
 
-@register
-class PriorBox(Layer):
-    """Default boxes of each cell of the first bottom, for an image of the second one's size
-    (prior_box_layer.cpp). Coordinates and variances, once for the whole batch: (1, 2, 4 boxes).
+class Priors(Layer):
+    """Default boxes of each cell of the first bottom, for an image of the second one's size.
 
-    ``priors`` are the boxes of one cell: each ``min_size`` in every aspect ratio (1, those given,
-    and with ``flip`` their reciprocals), and one for each ``max_size``.
+    Coordinates and variances, once for the whole batch: (1, 2, 4 boxes). ``priors`` are the boxes
+    of one cell.
     """
 
     param = "prior_box_param"
     bottoms_wanted = (1, 2)
-    fork = "SSD"
 
     def setup(self) -> None:
+        self.priors = self._of_a_cell()
+        if len(self.fields.variance) not in (0, 1, 4) or any(v <= 0 for v in self.fields.variance):
+            self.fail("variance must be given once or four times, and positive")
+        self._check_either("img_size", "img_h", "img_w")
+        self._check_either("step", "step_h", "step_w")
+
+    def _of_a_cell(self) -> int:
+        raise NotImplementedError
+
+    def _check_either(self, both: str, high: str, wide: str) -> None:
+        given = [name for name in (both, high, wide) if self.fields.HasField(name)]
+        if given not in ([], [both], [high, wide]):
+            self.fail(f"give {both}, or both {high} and {wide}")
+        if any(getattr(self.fields, name) <= 0 for name in given):
+            self.fail(f"{' and '.join(given)} must be positive")
+
+    def shapes(self) -> Sequence[Shape]:
+        cells = nchw(self)[2] * nchw(self)[3]
+        if not cells:
+            self.fail(f"its first bottom {show(self.bottom_shapes[0])} is empty")
+        return [(1, 2, cells * self.priors * 4)]
+
+
+@register
+class PriorBox(Priors):
+    """Each ``min_size`` in every aspect ratio (1, those given, and with ``flip`` their
+    reciprocals), and one box for each ``max_size`` (prior_box_layer.cpp)."""
+
+    fork = "SSD"
+
+    def _of_a_cell(self) -> int:
         fields = self.fields
         smallest, largest = list(fields.min_size), list(fields.max_size)
         if not smallest or min(smallest) <= 0:
@@ -39,18 +68,7 @@ class PriorBox(Layer):
                       "many")
         if any(high <= low for low, high in zip(smallest, largest, strict=False)):
             self.fail(f"max_size {largest} must be greater than min_size {smallest}")
-        if len(fields.variance) not in (0, 1, 4) or any(v <= 0 for v in fields.variance):
-            self.fail("variance must be given once or four times, and positive")
-        self._check_either("img_size", "img_h", "img_w")
-        self._check_either("step", "step_h", "step_w")
-        self.priors = len(self._ratios()) * len(smallest) + len(largest)
-
-    def _check_either(self, both: str, high: str, wide: str) -> None:
-        given = [name for name in (both, high, wide) if self.fields.HasField(name)]
-        if given not in ([], [both], [high, wide]):
-            self.fail(f"give {both}, or both {high} and {wide}")
-        if any(getattr(self.fields, name) <= 0 for name in given):
-            self.fail(f"{' and '.join(given)} must be positive")
+        return len(self._ratios()) * len(smallest) + len(largest)
 
     def _ratios(self) -> list[float]:
         ratios = [1.0]
@@ -61,23 +79,33 @@ class PriorBox(Layer):
                 ratios += [ratio, 1 / ratio] if self.fields.flip else [ratio]
         return ratios
 
-    def shapes(self) -> Sequence[Shape]:
-        cells = nchw(self)[2] * nchw(self)[3]
-        if not cells:
-            self.fail(f"its first bottom {show(self.bottom_shapes[0])} is empty")
-        return [(1, 2, cells * self.priors * 4)]
+
+@register
+class PriorBoxClustered(Priors):
+    """Boxes of each ``width`` and ``height`` (OpenVINO's training toolbox,
+    prior_box_clustered_layer.cpp); without heights there are as many."""
+
+    fork = "OpenVINO"
+
+    def _of_a_cell(self) -> int:
+        widths, heights = list(self.fields.width), list(self.fields.height)
+        if not widths or min(widths + heights) <= 0:
+            self.fail("needs width; each width and height must be positive")
+        if heights and len(heights) != len(widths):
+            self.fail(f"{len(heights)} height for {len(widths)} width; give none, or as many")
+        return len(widths)
 
 
-def check_predictions(layer: Layer) -> None:
+def check_predictions(layer: Layer, prior: int = 4) -> None:
     """Locations (N, 4 boxes) and confidences (N, classes boxes) must fit priors (1, 2, 4 boxes).
 
-    Without ``share_location`` there are locations for each class.
+    Without ``share_location`` there are locations for each class. ``prior``: values of a box.
     """
     fields = layer.fields
     if not fields.HasField("num_classes") or fields.num_classes < 1:
         layer.fail("needs num_classes")
     locations, confidences, priors = (nchw(layer, bottom) for bottom in range(3))
-    boxes = priors[2] // 4
+    boxes = priors[2] // prior
     per_box = 4 * (1 if fields.share_location else fields.num_classes)
     for what, shape, wanted in (("locations", locations, per_box * boxes),
                                 ("confidences", confidences, fields.num_classes * boxes)):
@@ -89,17 +117,27 @@ def check_predictions(layer: Layer) -> None:
 
 @register
 class DetectionOutput(Layer):
-    """Boxes that survive non-maximum suppression, 7 values each (detection_output_layer.cpp).
+    """Boxes that survive non-maximum suppression, 7 values each (both
+    detection_output_layer.cpp). How many depends on the values; until the first pass Caffe shows
+    one.
 
-    How many depends on the values; until the first pass Caffe shows one.
+    SSD's takes locations, confidences and priors; YOLOv2's, told by ``classes``, one map of one
+    image.
     """
 
     param = "detection_output_param"
-    bottoms_wanted = (3, 4)
-    fork = "SSD"
+    bottoms_wanted = (1, 4)
+    fork = "SSD; YOLOv2"
 
     def setup(self) -> None:
-        check_predictions(self)
+        if self.fields.HasField("classes"):
+            if nchw(self)[0] != 1:
+                self.fail(f"takes one image at a time, not {nchw(self)[0]}")
+        elif len(self.bottom_shapes) < 3:
+            self.fail(f"takes 3 to 4 bottom(s), but has {len(self.bottom_shapes)}")
+        else:
+            # OpenVINO's regions, not between 0 and 1, begin with the image's index
+            check_predictions(self, 4 if self.fields.normalized else 5)
 
     def shapes(self) -> Sequence[Shape]:
         return [(1, 1, 1, 7)]
@@ -117,8 +155,18 @@ class MultiBoxLoss(Loss):
     def setup(self) -> None:
         super().setup()
         check_predictions(self)
-        if self.fields.do_neg_mining and not self.fields.share_location:
-            self.fail("do_neg_mining needs share_location")
+        fields = self.fields
+        mining = fields.mining_type != _Loss.NONE
+        if fields.HasField("do_neg_mining"):
+            if fields.HasField("mining_type") and fields.do_neg_mining != mining:
+                self.fail("do_neg_mining, the older name, and mining_type contradict each other")
+            mining = fields.do_neg_mining
+        if mining and not fields.share_location:
+            self.fail("without share_location it needs mining_type: NONE")
+        if fields.conf_loss_type == _Loss.SOFTMAX and (
+                fields.background_label_id >= fields.num_classes):
+            self.fail(f"background_label_id {fields.background_label_id} must be one of its "
+                      f"{fields.num_classes} classes")
 
 
 @register
@@ -141,34 +189,3 @@ class DetectionEvaluate(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [(1, 1, self.fields.num_classes - 1 + nchw(self)[2], 5)]
-
-
-@register
-class Region(Layer):
-    """YOLOv2's boxes, activated in place of its map (region_layer.cpp of the forks with
-    ``region_param``). A fork with two tops does not publish its fields with it."""
-
-    param = "region_param"
-    tops_wanted = (1, 2)
-    fork = "YOLOv2"
-
-    def setup(self) -> None:
-        if self.top_count == 2:
-            raise ShapeUnknown(f'layer "{self.name}" (Region): only the rule with one top is '
-                               "known")
-
-    def shapes(self) -> Sequence[Shape]:
-        return [nchw(self)]
-
-
-@register
-class RegionLoss(Loss):
-    """YOLOv2's loss of a map against boxes (region_loss_layer.cpp): the boxes of all images may
-    stand in one (1, 1, boxes, 8), so the first dimensions need not agree."""
-
-    param = "region_loss_param"
-    fork = "YOLOv2"
-
-    def setup(self) -> None:
-        if self.top_count != max(len(self.message.loss_weight), 1):
-            self.fail(f"{self.top_count} tops need as many loss_weight")

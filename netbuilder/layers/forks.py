@@ -36,7 +36,8 @@ class Interp(Layer):
 
     ``shrink_factor`` or ``zoom_factor`` alone come before ``height`` and ``width``, those before
     both factors together (first shrunk, then zoomed), and a second bottom's size comes last.
-    DeepLab v1 has the same sizes but refuses more than one of these.
+    DeepLab v1 has the same sizes but refuses more than one of these. OpenVINO's toolbox zooms
+    each place, not the steps between them; that is the rule where its size is given (``told``).
     """
 
     param = "interp_param"
@@ -64,6 +65,9 @@ class Interp(Layer):
             shrink, zoom = fields.shrink_factor, fields.zoom_factor
             if shrink < 1 or zoom < 1:
                 self.fail("shrink_factor and zoom_factor must be at least 1")
+            whole = tuple(size * zoom for size in cropped)
+            if not shrinks and self.tops and self.told.get(self.tops[0], ())[2:] == whole:
+                return whole
             return tuple((size - 1) // shrink * zoom + 1 for size in cropped)
         if len(self.bottom_shapes) < 2:
             self.fail("needs height and width, zoom_factor, shrink_factor, or a second bottom")

@@ -45,16 +45,25 @@ class SoftmaxWithLoss(Loss):
     """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp).
 
     Caffe's source speaks of a second top, but refuses it: a loss wants as many loss_weight as
-    tops, and hands them on to its inner Softmax, which has one top.
+    tops, and hands them on to its inner Softmax, which has one top. R-FCN has three: the loss,
+    the probabilities, and each label's loss.
     """
 
     reshapes_in_place = False
     param = "softmax_param"
+    tops_wanted = (1, 3)
 
     def setup(self) -> None:
         super().setup()
+        if self.top_count > 1 and not self.fork:
+            if self.top_count == 2:
+                self.fail("takes 1 top (R-FCN's takes 3), but has 2")
+            self.fork = "R-FCN"
         self.softmax_axis = self.axis(self.fields.axis)
         check_labels(self, self.softmax_axis)
+
+    def shapes(self) -> Sequence[Shape]:
+        return [(), *self.bottom_shapes[:2]][: self.top_count]
 
     def operations(self) -> Operations:
         return SOFTMAX * self.count + LOG_LOSS * prod(self.bottom_shapes[1])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from netbuilder.layer import MAX_COUNT, Layer, Operations, Reach, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
+_MKL = caffe_pb2.BatchNormParameter.MKL2017, caffe_pb2.BatchNormParameter.MKLDNN
+
 
 @register
 class BatchNorm(Layer):
@@ -15,6 +17,7 @@ class BatchNorm(Layer):
     Three blobs: sums of means and variances and the weight of those sums. A solver never changes
     them: Caffe aborts where one or two ``param`` have an ``lr_mult``, and sets all three to 0
     (upgrade_proto.cpp). ``use_global_stats`` follows the phase unless the file says otherwise.
+    Forks add a learned scale and bias: NVIDIA's where one is asked for, Intel's MKL engines.
     """
 
     pointwise = True
@@ -32,14 +35,28 @@ class BatchNorm(Layer):
             else self.phase == caffe_pb2.TEST
         )
         specs = self.message.param
-        if len(specs) != 3 and any(spec.lr_mult for spec in specs):
+        self.own_scale = self._own_scale()
+        if self.own_scale:
+            self.fork = "NVIDIA, Intel"
+        elif len(specs) != 3 and any(spec.lr_mult for spec in specs):
             self.fail("its statistics are not learned: param { lr_mult } must be 0 for each")
 
+    def _own_scale(self) -> tuple[str, ...]:
+        """The learned blobs that only forks have."""
+        fields = self.fields
+        if fields.scale_bias or fields.HasField("scale_filler") or (
+                fields.HasField("bias_filler") and fields.engine not in _MKL):
+            return "scale", "bias"
+        if fields.engine not in _MKL or not fields.use_weight_bias:
+            return ()
+        return ("scale", "bias") if fields.bias_term else ("scale",)
+
     def learns(self, index: int) -> bool:
-        return False
+        return index > 2 and super().learns(index)
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
-        return [("mean", (self.channels,)), ("variance", (self.channels,)), ("weight", (1,))]
+        own = [(name, (self.channels,)) for name in self.own_scale]
+        return [("mean", (self.channels,)), ("variance", (self.channels,)), ("weight", (1,)), *own]
 
     def operations(self) -> Operations:
         normalise = Operations(additions=1, divisions=1)

@@ -3,7 +3,10 @@
 from netbuilder.layers import (  # noqa: F401
     compact,
     detection,
+    flow,
     fork_data,
     forks,
     regions,
+    scores,
+    yolo,
 )

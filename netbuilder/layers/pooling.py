@@ -53,7 +53,7 @@ class Pooling(Layer):
             self.fail(f"needs a bottom of 4 axes (N, C, H, W), not "
                       f"{show(self.bottom_shapes[0])}")
         self.method = self.fields.pool
-        self.ceil = self.fields.round_mode == _Param.CEIL
+        self.ceil = self.fields.round_mode == _Param.CEIL and self.fields.ceil_mode
         self.global_pooling = self.fields.global_pooling
         if self.top_count == 2 and self.method != _Param.MAX:
             self.fail("only MAX pooling has a second top")

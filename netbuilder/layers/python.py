@@ -15,12 +15,19 @@ from netbuilder.layer import Layer, Shape, register, show
 
 # module.layer -> the tops' forms. py-faster-rcnn, lib/rpn and lib/roi_data_layer. H, W: of the
 # first bottom; B: 4 per anchor, of which it has 2 scores each; L: the anchors of a column; K: 4
-# per class of param_str; N, G: as many regions and boxes as the images have.
+# per class of param_str; N, G: as many regions and boxes as the images have. The *SegDataLayer
+# are fcn.berkeleyvision.org's: one image and its label maps; C, D: 3 colours or 1 depth.
 FORMS = {
     "rpn.anchor_target_layer.AnchorTargetLayer": [
         ("1,1,L,W", "1,B,H,W", "1,B,H,W", "1,B,H,W")],
     "rpn.proposal_layer.ProposalLayer": [("N,5",), ("N,5", "N,1")],
-    "rpn.proposal_target_layer.ProposalTargetLayer": [("N,5", "N", "N,K", "N,K", "N,K")],
+    "rpn.proposal_target_layer.ProposalTargetLayer": [
+        ("N,5", "N", "N,K", "N,K", "N,K"),
+        ("N,5,1,1", "N,1,1,1", "N,K,1,1", "N,K,1,1", "N,K,1,1")],  # R-FCN
+    **{f"{module}SegDataLayer": [("1,3,Y,X", *["1,1,Y,X"] * maps)] for module, maps in {
+        "voc_layers.VOC": 1, "voc_layers.SBDD": 1, "pascalcontext_layers.PASCALContext": 1,
+        "siftflow_layers.SIFTFlow": 2}.items()},
+    "nyud_layers.NYUDSegDataLayer": [("1,C,Y,X", "1,1,Y,X"), ("1,C,Y,X", "1,D,Y,X", "1,1,Y,X")],
     "roi_data_layer.layer.RoIDataLayer": [
         ("1,3,Y,X", "1,3", "G,5"),  # with a region proposal network: image, its size, boxes
         ("I,3,Y,X", "N,5", "N", "N,K", "N,K"), ("I,3,Y,X", "N,5", "N", "N,K", "N,K", "N,K")],
@@ -40,7 +47,14 @@ class Python(Layer):
 
     def setup(self) -> None:
         known = FORMS.get(f"{self.fields.module}.{self.fields.layer}", [])
-        self.forms = next((forms for forms in known if len(forms) == len(self.tops)), ())
+        known = [forms for forms in known if len(forms) == len(self.tops)]
+        self.forms = next(filter(self._fits, known), known[0] if known else ())
+        self.others = [forms for forms in known if forms is not self.forms]
+
+    def _fits(self, forms: Sequence[str]) -> bool:
+        """True if the shapes that are given have as many axes as these forms."""
+        return all(len(self.told[top]) == form.count(",") + 1
+                   for top, form in zip(self.tops, forms, strict=True) if top in self.told)
 
     def shapes(self) -> Sequence[Shape]:
         forms = [form.split(",") for form in self.forms] or [None] * len(self.tops)
@@ -78,6 +92,7 @@ class Python(Layer):
         return tuple(int(name) if name.isdigit() else sizes[name] for name in form)
 
     def _ask(self, top: str, form: str) -> NoReturn:
+        others = "".join(f", or {forms[self.tops.index(top)]}" for forms in self.others)
         raise ShapeUnknown(
             f'layer "{self.name}" (Python): {self.fields.module}.{self.fields.layer} decides '
-            f'the shape of "{top}". Give it: --input {top}={form}')
+            f'the shape of "{top}". Give it: --input {top}={form}{others}')

@@ -12,7 +12,7 @@ from math import prod
 from netbuilder.errors import ShapeUnknown
 from netbuilder.layer import Layer, Shape, register, show
 from netbuilder.layers.forks import nchw
-from netbuilder.layers.loss import Loss
+from netbuilder.layers.loss import Loss, SoftmaxWithLoss
 
 
 @register
@@ -127,7 +127,9 @@ class SmoothL1Loss(Loss):
     fork = "Fast R-CNN, R-FCN"
 
     def setup(self) -> None:
-        super().setup()
+        first, second = nchw(self), nchw(self, 1)
+        if first[0] != second[0]:
+            self.fail(f"shifts of {first[0]} regions, targets of {second[0]}")
         if len(self.bottom_shapes) == 4 and self.top_count == 2:
             self.fail("a second top is R-FCN's, four bottoms are Fast R-CNN's; give one of them")
         if len({nchw(self, bottom)[1:] for bottom in range(len(self.bottom_shapes))}) > 1:
@@ -137,3 +139,19 @@ class SmoothL1Loss(Loss):
     def shapes(self) -> Sequence[Shape]:
         batch, _, high, wide = nchw(self)
         return [(), (batch, 1, high, wide)][: self.top_count]
+
+
+@register
+class SmoothL1LossOHEM(SmoothL1Loss):
+    """R-FCN's SmoothL1Loss under a name of its own (Intel, smooth_L1_loss_ohem_layer.cpp)."""
+
+    bottoms_wanted = (2, 3)
+    fork = "Intel"
+
+
+@register
+class SoftmaxWithLossOHEM(SoftmaxWithLoss):
+    """R-FCN's SoftmaxWithLoss under a name of its own (Intel, softmax_loss_ohem_layer.cpp):
+    the loss, the probabilities, each label's loss."""
+
+    fork = "Intel"

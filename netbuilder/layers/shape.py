@@ -21,6 +21,9 @@ class Concat(Layer):
         fields = self.fields
         if fields.HasField("axis") and fields.HasField("concat_dim"):
             self.fail("give axis or concat_dim, not both")
+        if fields.per_fla_fuse:
+            self.fail("per_fla_fuse is Intel's: permuting and flattening in one with joining is "
+                      "not analysed; write the Permute and Flatten layers")
         self.along = self.axis(fields.concat_dim if fields.HasField("concat_dim") else fields.axis)
         first = self.bottom_shapes[0]
         for index, shape in enumerate(self.bottom_shapes):

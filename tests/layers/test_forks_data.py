@@ -39,7 +39,7 @@ def test_dense_image_data():
 
 @pytest.mark.parametrize(("text", "tops", "words"), [
     (SSD_DATA % WARP, 2, "--input t1=1,1,N,8"),
-    (SSD_DATA % "", 1, "crop_size or resize_param tell the size"),
+    (SSD_DATA % "", 1, "crop_size or one resize_param tell the size"),
     (SSD_DATA % WARP.replace("WARP", "FIT_SMALL_SIZE"), 1, "--input t0=N,C,H,W"),
     (SSD_DATA.partition(" transform_param")[0], 1, "mean_value for each channel"),
     (SEGNET % "", 2, "--input t0=N,C,H,W"),

@@ -16,7 +16,12 @@ PROMISED = {
     "PSROIPooling", "Proposal", "ReLU6", "ShuffleChannel", "DepthwiseConvolution",
     "ConvolutionDepthwise", "Upsample", "Unpooling", "Axpy", "BN", "CReLU", "Reorg", "Region",
     "RegionLoss", "SmoothL1Loss", "BoxAnnotatorOHEM", "AnnotatedData", "DenseImageData",
-    "DetectionEvaluate", "CenterLoss",
+    "DetectionEvaluate", "CenterLoss", "PriorBoxClustered", "SmoothL1LossOHEM",
+    "SoftmaxWithLossOHEM", "Yolov3", "YoloDetectionOutput", "Yolov3DetectionOutput",
+    "EvalDetection", "BoxData", "ImageSegData", "VideoData", "SegAccuracy", "MatWrite", "MatRead",
+    "CTCGreedyDecoder", "CTCBeamSearchDecoder", "Correlation", "Correlation1D", "FlowWarp",
+    "Resample", "Downsample", "Accum", "ChannelNorm", "Mean", "L1Loss", "FLOWriter", "CustomData",
+    "FloatReader", "ImgReader", "ImageLabelmapData", "LaneData", "DetectNetTransformation", "TRT",
 }
 FORKS = {name for name, cls in layer_types().items() if cls.fork}
 

@@ -84,8 +84,13 @@ def op_types() -> dict[str, type[Op]]:
 
 
 def make_op(layer: Layer, rng: Rng) -> Op:
-    """The op of a resolved layer; UnknownLayerError that lists what exists if there is none."""
+    """The op of a resolved layer; UnknownLayerError that says what can be done if there is none."""
     types = op_types()
+    if layer.fork:
+        raise UnknownLayerError(
+            f'layer "{layer.name}": the type "{layer.type}" is one of {layer.fork}, not of real '
+            f"Caffe: it can be analysed, but neither the embedded engine nor real Caffe runs it"
+        )
     if layer.type not in types:
         raise UnknownLayerError(
             f'layer "{layer.name}": the embedded engine cannot compute the type "{layer.type}" '
