@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netbuilder.analysis.lint.source import Inside, Source
-from netbuilder.analysis.lint.states import State
+from netbuilder.analysis.lint.states import MOST, State
 from netbuilder.proto import caffe_pb2
 
 TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
@@ -17,7 +17,8 @@ INSIDE = ("net_param", "train_net_param", "test_net_param")
 def nets_of(solver: Source) -> Iterator[tuple[Source, State]]:
     """Each net with its state (Solver::InitTrainNet, InitTestNets); missing files are left out.
 
-    Nets inside the solver in an old format are left out as well: a rule of their own tells.
+    Nets inside the solver in an old format are left out as well: a rule of their own tells. Of
+    more than MOST nets the rest is not looked at.
     """
     param = solver.message
     states = param.test_state or [caffe_pb2.NetState()] * len(param.test_iter)
@@ -25,11 +26,12 @@ def nets_of(solver: Source) -> Iterator[tuple[Source, State]]:
             for field in TRAIN_FIELDS for net in _nets(param, field)]
     uses += [(field, net, caffe_pb2.TEST, state)
              for (field, net), state in zip(_tested(param), states, strict=False)]
-    sources: dict[Any, Source] = {}
-    for field, net, phase, asked in uses:
-        source = _source(solver, field, net)
-        if source is not None:
-            source = sources.setdefault(net if isinstance(net, str) else id(net), source)
+    sources: dict[Any, Source | None] = {}
+    for field, net, phase, asked in uses[:MOST]:
+        key = net if isinstance(net, str) else id(net)
+        if key not in sources:
+            sources[key] = _source(solver, field, net)
+        if (source := sources[key]) is not None:
             yield source, _state(source.message, phase, asked)
 
 

@@ -11,6 +11,7 @@ from netbuilder.errors import GraphError, did_you_mean
 from netbuilder.proto import caffe_pb2
 
 BOTH = (caffe_pb2.TRAIN, caffe_pb2.TEST)
+MOST = 20  # states in which a net is looked at: a file could name one for each of its layers
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def states_of(net: Any, level: int, stages: Sequence[str],
 
     They are those that solvers ask for; then the phase that the net states, or those that the
     rules of its data layers name, each with the stages that these ask for; else, if any layer
-    has such rules, both, unless only one hangs together; else the default.
+    has such rules, both, unless only one hangs together; else the default. Not more than MOST.
     """
     states = list(dict.fromkeys(asked))
     given = tuple(stages)
@@ -47,7 +48,7 @@ def states_of(net: Any, level: int, stages: Sequence[str],
     elif not told and not states:
         told = _guessed(net, level, given)
     phases = {state.phase for state in states}
-    return states + [state for state in told if state.phase not in phases]
+    return (states + [state for state in told if state.phase not in phases])[:MOST]
 
 
 def idle_layers(net: Any, states: Iterable[State]) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,7 @@ their wiring still is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netbuilder.analysis.lint.states import State
@@ -28,6 +28,8 @@ UNKNOWN_TYPE, UNKNOWN_SHAPE, SHAPE, LABELS = "unknown type", "unknown shape", "s
 BOTTOM, TOP, IN_PLACE, SHARING, RULES = "bottom", "top", "in place", "sharing", "rules"
 DATA = "data"  # a top that two data layers make
 _ABOUT = {UnknownLayerError: UNKNOWN_TYPE, ShapeUnknown: UNKNOWN_SHAPE, ShapeError: SHAPE}
+
+MOST = 300  # mistakes of a net: a suggestion for each takes a millisecond
 
 
 @dataclass(eq=False)
@@ -112,6 +114,11 @@ class Walk:
         self._blobs: dict[str, Blob] = {}
         for step in self._chosen(net):
             self._take(step)
+            if len(self.problems) >= MOST:
+                self.problems[-1] = replace(self.problems[-1], sentence=(
+                    f"{self.problems[-1].sentence}; layers below it are not looked at, since "
+                    f"{MOST} mistakes are enough"))
+                break
         self.shared = self._builder.graph.shared
 
     @property
