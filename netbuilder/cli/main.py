@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -46,6 +47,8 @@ def _collect_rarely() -> None:
 
 def _standalone(run: Callable[[], Any]) -> NoReturn:
     _collect_rarely()
+    if isinstance(sys.stdout, TextIOWrapper):  # names need not exist in the terminal's encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result = run()
     except NetbuilderError as error:

@@ -1,6 +1,11 @@
 """`check` on files that would keep it busy: it looks at a bounded number of things."""
 
-from attack import INPUT, outcome, process
+import os
+import subprocess
+import sys
+
+import pytest
+from attack import COMMANDS, INPUT, ROOT, outcome, process
 
 from netbuilder.analysis.lint import lint
 
@@ -38,3 +43,17 @@ def test_names_of_megabytes_make_no_wide_tables(tmp_path):
                                   + 'layer { type: "ReLU" bottom: "d" top: "d" }\n' * 20_000)
     assert process(tmp_path / "net", mib=1024, command="table") == ""
     assert not outcome(tmp_path / "net", "--no-fold", command="table")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_terminal_without_the_letters_of_a_name(command, tmp_path):
+    """In the C locale, or in that of old Windows."""
+    path = tmp_path / "net"
+    path.write_text(INPUT + 'layer { name: "é漢" type: "ReLU" bottom: "d" top: "\U0001f600" }')
+    arguments = [word.format(path) for word in COMMANDS[command]]
+    done = subprocess.run(
+        [sys.executable, "-m", "netbuilder", *arguments], cwd=ROOT, capture_output=True,
+        check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode in (0, 1) and b"Traceback" not in done.stderr
+    assert done.stderr.isascii()
+    assert done.stdout.isascii() or command == "upgrade"  # that is a file: UTF-8
