@@ -12,7 +12,7 @@ from netbuilder.graph import resolve
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
 
-WINDOWS = "# 0\nimg/a.png\n4\n20\n30\n1\n1 0.9 0 0 10 10\n"
+WINDOWS = "# 0\nimg/a.png\n4\n20\n30\n2\n1 0.9 0 0 10 10\n0 0.1 0 0 10 10\n"
 WINDOW_NET = """layer { name: "d" type: "WindowData" top: "data" top: "label"
   transform_param { crop_size: 5 } window_data_param { source: "%s" batch_size: 2 } }"""
 
@@ -63,7 +63,7 @@ def test_what_is_no_window_file(content: bytes | None, words: str, tmp_path: Pat
 
 @pytest.mark.caffe
 def test_windows_in_real_caffe(run_caffe: Any, tmp_path: Path) -> None:
-    """The image is not read before the first pass."""
+    """Its thread starts at once; an image that is not there stops it with no more than a log."""
     (tmp_path / "windows").write_text(WINDOWS)
     (tmp_path / "net.prototxt").write_text(WINDOW_NET % (tmp_path / "windows"))
     said = run_caffe("""import caffe, json, os, sys
