@@ -50,6 +50,7 @@ def test_shapes_in_place_and_outputs() -> None:
     assert net.batch == 2
 
 
+LABELS = INPUT.replace('"data"', '"labels"').replace("2, 3, 8, 8", "2, 8, 8")
 OVER = conv("c").replace('top: "c"', 'top: "data"')
 
 
@@ -64,10 +65,11 @@ def test_what_reshapes_its_bottom_loads_as_in_caffe() -> None:
     layer("e", "EuclideanLoss", top="data").replace('top:', 'bottom: "b" top:'),
     layer("s", "Slice", top="data", rest='top: "x" top: "y"'),
     layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 2 }"),
+    layer("a", "Accuracy", top="data", rest='top: "x" bottom: "labels"'),
 ])
 def test_what_caffe_does_not_load_in_place(text: str) -> None:
     with pytest.raises(ShapeError, match='cannot work in place: its bottom "data" is 2x3x8x8'):
-        graph(INPUT + INPUT.replace('"data"', '"b"') + text)
+        graph(INPUT + INPUT.replace('"data"', '"b"') + LABELS + text)
 
 
 def test_a_loss_is_an_output_even_if_a_layer_takes_it() -> None:
@@ -241,6 +243,8 @@ WRITTEN = (  # what chance does not meet
     INPUT + layer("loss", "EuclideanLoss").replace('top: "loss"', 'bottom: "data"'),
     INPUT + layer("p", "Pooling", top="p", rest="pooling_param { kernel_size: 2 }"),
     INPUT + OVER,
+    INPUT + LABELS + layer("a", "Accuracy", top="data", rest='top: "x" bottom: "labels"'),
+    INPUT + LABELS + layer("a", "Accuracy", top="data", rest='bottom: "labels"'),
     INPUT + layer("s", "Slice", top="data", rest='top: "x" top: "y"'),
     INPUT + layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 2 }"),
     INPUT + layer("s", "SPP", top="data", rest="spp_param { pyramid_height: 1 }"),

@@ -95,6 +95,11 @@ class Accuracy(Layer):
     bottoms_wanted = (2, 2)
     tops_wanted = (1, 2)
 
+    @property
+    def reshapes_in_place(self) -> bool:
+        """True for one top: the second's shape is read from the scores after the first's is set."""
+        return self.top_count == 1
+
     def setup(self) -> None:
         self.top_k = self.fields.top_k
         self.label_axis = self.axis(self.fields.axis)
