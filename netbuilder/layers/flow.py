@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from netbuilder.layer import Layer, Shape, register, show
+from netbuilder.layer import Layer, Operations, Shape, register, show
 from netbuilder.layers.forks import nchw
 from netbuilder.layers.loss import Loss
 
@@ -166,17 +166,24 @@ class Accum(Layer):
 class ChannelNorm(Layer):
     """The length of each place's channels (channel_norm_layer.cpp)."""
 
+    pointwise = True
     fork = "FlowNet 2"
 
     def shapes(self) -> Sequence[Shape]:
         batch, _, *spatial = nchw(self)
         return [(batch, 1, *spatial)]
 
+    def operations(self) -> Operations:
+        square, root = Operations(multiplications=1, additions=1), Operations(exponentials=1)
+        return square * self.count + root * prod(self.top_shapes[0])
+
 
 @register
 class Mean(Layer):
     """A mean added to each bottom, or subtracted (mean_layer.cpp)."""
 
+    pointwise = True
+    paired = True
     param = "mean_param"
     bottoms_wanted = (1, None)
     tops_wanted = (1, None)
@@ -192,6 +199,9 @@ class Mean(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [nchw(self, bottom) for bottom in range(len(self.bottom_shapes))]
+
+    def operations(self) -> Operations:
+        return Operations(additions=sum(map(prod, self.bottom_shapes)))
 
 
 @register

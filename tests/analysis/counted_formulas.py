@@ -182,6 +182,7 @@ VALUES: dict[str, Callable[[Given, Number], Any]] = {
     "Exp": _exp,
     "Log": _log,
     "LSTMUnit": lambda given, x: unit_of_lstm(x),
+    "Mean": lambda given, x: x - "mean",
     "Power": _power,
     "PReLU": _prelu,
     "ReLU": _relu,
@@ -214,12 +215,30 @@ def _filter(given: Given) -> None:
         more(selector, 0)
 
 
+def _smooth_l1(given: Given) -> None:
+    sums = len(given.message.top)
+    for x in given.each():
+        shift = x - "target"
+        for _ in given.shapes[2:]:
+            shift = shift * "weight"
+        more(larger(shift, "-x"), "1 / sigma^2")
+        near = 0.5 * shift * shift * "sigma^2"
+        for _ in range(sums):
+            near + "loss"
+
+
+def _channel_norm(given: Given) -> None:
+    for line in given.lines(1):
+        root(total(x * x for x in line))
+
+
 WHOLE: dict[str, Callable[[Given], None]] = {
     "ArgMax": argmax,
     "Axpy": _axpy,
     "BN": bn,
     "BatchNorm": batch_norm,
     "ContrastiveLoss": contrastive_loss,
+    "ChannelNorm": _channel_norm,
     "Convolution": convolution,
     "ConvolutionDepthwise": partial(convolution, depthwise=True),
     "Deconvolution": deconvolution,
@@ -241,6 +260,7 @@ WHOLE: dict[str, Callable[[Given], None]] = {
     "Reduction": reduction,
     "SPP": spp,
     "SigmoidCrossEntropyLoss": sigmoid_cross_entropy,
+    "SmoothL1Loss": _smooth_l1,
     "Softmax": softmax,
     "SoftmaxWithLoss": softmax_loss,
 }
