@@ -9,17 +9,13 @@ is the kernel's maximum resident set.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
-SCRIPT = Path(__file__).parent.parent / "app" / "imagenet" / "build_resnet.py"
+from process import ROOT, Run, main, measure
+
+SCRIPT = ROOT / "app" / "imagenet" / "build_resnet.py"
 LINEAR = (50, 100, 200, 400, 800)  # blocks in the third stage
 
 
@@ -40,31 +36,11 @@ ROWS = (
 )
 
 
-class Run(NamedTuple):
-    """One process: wall seconds, processor seconds, peak MiB."""
-
-    wall: float
-    processor: float
-    peak: float
-
-
-def measure(flags: str) -> Run:
-    """One run in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = [sys.executable, str(SCRIPT), *flags.split(), "-o", folder]
-        quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-        begin = time.perf_counter()
-        pid = os.posix_spawn(sys.executable, arguments, os.environ, file_actions=quiet)
-        _, status, usage = os.wait4(pid, 0)
-        seconds = time.perf_counter() - begin
-    if status:
-        sys.exit(f"{' '.join(arguments)} failed")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
 def measured(flags: str, runs: int) -> list[Run]:
     """That many runs, after one that is not counted."""
-    return [measure(flags) for _ in range(runs + 1)][1:]
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [str(SCRIPT), *flags.split(), "-o", folder]
+        return [measure(arguments) for _ in range(runs + 1)][1:]
 
 
 def table(runs: int) -> None:
@@ -92,14 +68,5 @@ def linearity(runs: int) -> None:
         before = blocks, low
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--runs", type=int, default=20, help="runs of each row (default: 20)")
-    parser.add_argument("--linear", action="store_true", help="time against the number of blocks")
-    given = parser.parse_args()
-    (linearity if given.linear else table)(given.runs)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, 20, table, linearity)
