@@ -110,6 +110,7 @@ LOADED = {
     "NB401": net(conv("conv", "data", ""), bottom="conv"),
     "NB402": net(conv("conv", "data", "weight_filler { value: 0.1 }"), bottom="conv"),
     "NB403": net(CONV, over("Scale", "scale_param { bias_filler { value: 0 } }"), bottom="conv"),
+    "NB404": net(conv("conv", "data", FILLER + " bias_term: false bias_filler { }"), bottom="conv"),
     "NB602": data("train", "include { phase: TRAIN }") + fc("data") + LOSS
     + layer("acc", "Accuracy", "fc label", "include { phase: TEST }"),
 }
@@ -119,8 +120,7 @@ FILES = {
     "NB111": SOURCE + layer("eye", "AbsVal", "data") + layer("ell", "AbsVal", "label"),
     "NB112": net(CONV.replace("kernel_size: 3", "kernel_size: 30"), over("ReLU"), bottom="conv"),
     "NB501": LMDB.replace("SOURCE", "nowhere").replace("MEAN", "") + fc("data") + LOSS,
-    "NB502": LMDB.replace("SOURCE", ".").replace("MEAN", 'mean_file: "nowhere"') + fc("data")
-    + LOSS,
+    "NB502": data("in", 'transform_param { mean_file: "nowhere" }') + fc("data") + LOSS,
 }
 NAMED = 'net: "net.prototxt"'
 SOLVER = NAMED + """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netbuilder.analysis.lint.findings import NET, WARNING, Found, rule
+from netbuilder.analysis.lint.findings import NET, NOTE, WARNING, Found, rule
 from netbuilder.analysis.lint.walk import Step, Walk
 
 # Caffe's default filler of these weights is the constant 0; those of Scale and PReLU are not.
@@ -62,12 +62,23 @@ def weight_filler_inert(net: Walk) -> Found:
 
 
 @rule("NB403", WARNING, NET, "Give bias_term: true, or drop the bias_filler.")
+def bias_filler_without_bias(net: Walk) -> Found:
+    for step, given in _idle_biases(net):
+        if not given:
+            yield step, "its bias_filler fills nothing, for its bias_term is false if not given"
+
+
+@rule("NB404", NOTE, NET, "Drop the bias_filler; nothing changes.")
 def bias_filler_inert(net: Walk) -> Found:
+    for step, given in _idle_biases(net):
+        if given:
+            yield step, "its bias_filler fills nothing, for it has bias_term: false"
+
+
+def _idle_biases(net: Walk) -> Iterator[tuple[Step, bool]]:
+    """The layers with a bias_filler and no bias, and if they say that they have none."""
     for step in net.steps:
-        kind = step.message.type
-        if kind not in _BIASES:
-            continue
-        fields = getattr(step.message, _BIASES[kind])
-        if fields.HasField("bias_filler") and not fields.bias_term and len(step.bottoms) == 1:
-            default = "" if fields.HasField("bias_term") else ", as it is if not given"
-            yield step, f"its bias_filler fills nothing, for its bias_term is false{default}"
+        if step.message.type in _BIASES:
+            fields = getattr(step.message, _BIASES[step.message.type])
+            if fields.HasField("bias_filler") and not fields.bias_term:
+                yield step, fields.HasField("bias_term")
