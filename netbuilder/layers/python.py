@@ -30,7 +30,10 @@ FORMS = {
     "nyud_layers.NYUDSegDataLayer": [("1,C,Y,X", "1,1,Y,X"), ("1,C,Y,X", "1,D,Y,X", "1,1,Y,X")],
     "roi_data_layer.layer.RoIDataLayer": [
         ("1,3,Y,X", "1,3", "G,5"),  # with a region proposal network: image, its size, boxes
-        ("I,3,Y,X", "N,5", "N", "N,K", "N,K"), ("I,3,Y,X", "N,5", "N", "N,K", "N,K", "N,K")],
+        ("I,3,Y,X", "N,5", "N", "N,K", "N,K"), ("I,3,Y,X", "N,5", "N", "N,K", "N,K", "N,K"),
+        # R-FCN: R is 8 where the boxes are of no class, which the file does not tell
+        ("I,3,Y,X", "N,5,1,1", "N,1,1,1", *["N,R,1,1"] * 2),
+        ("I,3,Y,X", "N,5,1,1", "N,1,1,1", *["N,R,1,1"] * 3)],
 }
 
 

@@ -116,6 +116,7 @@ V1_TYPES = {
     "THRESHOLD": "Threshold",
     "CROP": "Crop",  # this and those below: forks of that time
     "UNPOOLING": "Unpooling",
+    "IMAGE_SEG_DATA": "ImageSegData",
     "BN": "BN",
 }
 

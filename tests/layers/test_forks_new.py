@@ -137,6 +137,17 @@ def test_targets_of_r_fcn_have_two_ones_behind():
         layer(TARGETS, *regions, tops=5)
 
 
+def test_regions_of_r_fcn_from_its_data_layer():
+    text = ('type: "Python" python_param { module: "roi_data_layer.layer" layer: "RoIDataLayer" '
+            'param_str: "\'num_classes\': 21" }')
+    told = {"t0": (1, 3, 600, 800), "t1": (128, 5, 1, 1), "t3": (128, 8, 1, 1)}
+    targets = (128, 8, 1, 1)
+    made = layer(text, tops=6, told=told)
+    assert made.top_shapes == (*list(told.values())[:2], (128, 1, 1, 1), *[targets] * 3)
+    with pytest.raises(ShapeUnknown, match=r"--input t3=128,R,1,1, or N,K$"):
+        layer(text, tops=6, told={name: told[name] for name in ("t0", "t1")})
+
+
 def test_label_maps_have_the_image_s_size():
     text = 'type: "Python" python_param { module: "voc_layers" layer: "SBDDSegDataLayer" }'
     told = {"t0": (1, 3, 375, 500)}
