@@ -55,8 +55,8 @@ def datum_to_array(datum: Any, color: bool | None = None) -> np.ndarray:
     return values.reshape(shape)
 
 
-def datum_shape(datum: Any) -> tuple[int, int, int]:
-    """Channels, height and width of a Datum's image, without decoding it."""
+def datum_shape(datum: Any, color: bool | None = None) -> tuple[int, int, int]:
+    """The shape of what `datum_to_array` returns, without decoding it."""
     if datum.encoded:
-        return decoded_shape(datum.data, where="an encoded Datum")
+        return decoded_shape(datum.data, color, "an encoded Datum")
     return datum.channels, datum.height, datum.width

@@ -117,10 +117,15 @@ class Cursor:
                             "write the database again") from error
 
 
-def first_datum_shape(path: str | os.PathLike) -> tuple[int, int, int]:
-    """Channels, height and width of the first image of an LMDB, as it is stored there."""
+def first_datum_shape(
+    path: str | os.PathLike, color: bool | None = None
+) -> tuple[int, int, int]:
+    """Channels, height and width of the first image of an LMDB, as it is stored there.
+
+    `color` acts on encoded images only, as in Caffe: to three channels, to one, or as they are.
+    """
     with Cursor(path) as cursor:
-        return datum_shape(cursor.next())
+        return datum_shape(cursor.next(), color)
 
 
 def _environment(folder: Path) -> lmdb.Environment:

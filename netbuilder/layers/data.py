@@ -7,12 +7,13 @@ where it exists. Nothing is guessed: a shape that nothing tells raises ShapeUnkn
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
 from netbuilder.errors import ShapeUnknown
 from netbuilder.filler import problem, unknown
-from netbuilder.layer import Layer, Shape, register
+from netbuilder.layer import Layer, Shape, register, show
 from netbuilder.proto import caffe_pb2
 
 
@@ -138,7 +139,11 @@ class Labelled(Source):
         if channels and self.crop_size:
             return channels, self.crop_size, self.crop_size
         stored = self.stored()
-        return (stored[0], self.crop_size, self.crop_size) if self.crop_size else stored
+        if not self.crop_size:
+            return stored
+        if self.crop_size > min(stored[1:]):
+            self.fail(f"crop_size {self.crop_size} is more than the images have: {show(stored)}")
+        return stored[0], self.crop_size, self.crop_size
 
     def channels(self) -> int | None:
         """The channels, where the transformation tells them."""
@@ -158,12 +163,18 @@ class Data(Labelled):
 
     param = "data_param"
 
+    def channels(self) -> int | None:
+        # Caffe asks the database; the transformation stands in for one that is not here.
+        return None if os.path.exists(self.fields.source) else super().channels()
+
     def stored(self) -> Shape:
         from netbuilder.data.db import first_datum_shape
         from netbuilder.errors import DataError
 
+        transform = self.message.transform_param
+        color = True if transform.force_color else False if transform.force_gray else None
         try:
-            return first_datum_shape(self.fields.source)
+            return first_datum_shape(self.fields.source, color)
         except DataError as error:
             missing = "" if self.crop_size else "no crop_size, and "
             self.unknown(f"{missing}{error}")
@@ -176,18 +187,19 @@ class ImageData(Labelled):
     param = "image_data_param"
     tops_wanted = (2, 2)
 
-    def channels(self) -> int | None:
-        return 3 if self.fields.is_color else 1
-
-    def image(self) -> Shape:
-        fields = self.fields
-        if (fields.new_height > 0) != (fields.new_width > 0):
+    def setup(self) -> None:
+        super().setup()
+        if (self.fields.new_height > 0) != (self.fields.new_width > 0):
             self.fail("give both new_height and new_width, or neither")
-        if not self.crop_size and fields.new_height:
-            return self.channels(), fields.new_height, fields.new_width
-        return super().image()
+
+    def channels(self) -> int | None:
+        known = self.fields.new_height or os.path.exists(self.fields.source)
+        return None if known else 3 if self.fields.is_color else 1
 
     def stored(self) -> Shape:
+        fields = self.fields
+        if fields.new_height:
+            return 3 if fields.is_color else 1, fields.new_height, fields.new_width
         from netbuilder.data.image_list import first_image_shape
         from netbuilder.errors import DataError
 
@@ -249,6 +261,7 @@ class WindowData(Labelled):
         if not self.crop_size:
             self.unknown("transform_param has no crop_size, without which Caffe reads no windows")
         try:
-            return first_channels(self.fields.source), 0, 0  # windows become crop_size x crop_size
+            channels = first_channels(self.fields.source)
         except DataError as error:
             self.unknown(str(error))
+        return channels, self.crop_size, self.crop_size  # to which a window is warped

@@ -124,8 +124,8 @@ def test_encoded_datums_are_decoded_as_opencv_does(run_caffe, tmp_path):
     for name, (source, transform) in cases.items():
         data, _ = ours(source, transform, 1)[0]
         np.testing.assert_array_equal(data, blobs[f"{name}/0/data"], name)
-        if not transform:
-            assert first_datum_shape(source) == data.shape[1:]
+        color = {"": None, "force_color: true": True, "force_gray: true": False}[transform]
+        assert first_datum_shape(source, color) == data.shape[1:]
 
 
 @pytest.mark.parametrize("height, width", [(0, 0), (13, 19), (40, 50), (26, 50), (13, 18), (7, 5)])
