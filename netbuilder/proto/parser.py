@@ -211,28 +211,37 @@ class _Parser:
 
 
 class _Marker(_Parser):
-    """Notes where each field of the outermost message stands."""
+    """Notes where each message of the outermost one stands, and each other field's first value."""
 
     def __init__(self, text: str, source: str) -> None:
         super().__init__(text, source)
         self.marks: list[tuple[str, int]] = []
+        self.scalars: set[str] = set()
+        self.marked = 0  # up to where the text was searched: never twice, a line may be 32 MiB
 
     def scalar(self, message: Message, field: _Field, value: str, at: int) -> None:
-        self.mark(field, at)
+        if len(self.open) == 1 and field.name not in self.scalars:
+            self.scalars.add(field.name)
+            self.mark(field, at)
         super().scalar(message, field, value, at)
 
     def nested(self, message: Message, field: _Field, opener: str, at: int) -> int:
-        self.mark(field, at)
+        if len(self.open) == 1:
+            self.mark(field, at)
         return super().nested(message, field, opener, at)
 
     def mark(self, field: _Field, at: int) -> None:
-        if len(self.open) == 1:
-            self.marks.append((field.name, max(self.text.rfind(field.name, 0, at), 0)))
+        found = self.text.rfind(field.name, self.marked, at)
+        if found < 0:  # a list has its name once
+            found = self.marks[-1][1]
+        self.marks.append((field.name, found))
+        self.marked = at
 
 
 def places(text: str, kind: type[Message]) -> dict[str, list[tuple[int, int]]]:
-    """Where the fields of a text's outermost message stand: name to (line, column) of each value.
+    """Where the fields of a text's outermost message stand: name to (line, column).
 
+    Of each value that is a message, of the first one of every other field.
     Parses the text once more, so it is for those who explain a file. Raises ParseError.
     """
     marker = _Marker(text, "<string>")
@@ -241,7 +250,7 @@ def places(text: str, kind: type[Message]) -> dict[str, list[tuple[int, int]]]:
     line, start, seen = 1, 0, 0  # the line of the last mark, where that line starts, the mark
     for name, at in marker.marks:
         line += text.count("\n", seen, at)
-        start, seen = text.rfind("\n", 0, at) + 1, at
+        start, seen = max(start, text.rfind("\n", seen, at) + 1), at
         found.setdefault(name, []).append((line, at - start + 1))
     return found
 

@@ -15,6 +15,7 @@ from netbuilder.errors import SolverError
 from netbuilder.proto import caffe_pb2, io
 from netbuilder.upgrade.solver import upgrade_solver
 
+MOST_TESTS = 100  # of a solver: each is a copy of its net
 _TRAIN_FIELDS = ("net", "net_param", "train_net", "train_net_param")
 
 
@@ -58,8 +59,11 @@ def nets_to_test(param: Any) -> list[Any]:
     """The NetParameter of each test net, its ``state`` set.
 
     First those of test_net_param, then those of test_net, then the train net's own file once for
-    each further test_iter. Raises SolverError if their numbers disagree.
+    each further test_iter. Raises SolverError if their numbers disagree, or are absurd.
     """
+    tests = max(len(param.test_iter), len(param.test_net), len(param.test_net_param))
+    if tests > MOST_TESTS:
+        raise SolverError(f"{tests} test_iter or test nets; more than {MOST_TESTS} are not tested")
     nets = [_message(net) for net in (*param.test_net_param, *param.test_net)]
     count = len(param.test_iter)
     generic = [getattr(param, name) for name in ("net", "net_param") if param.HasField(name)]

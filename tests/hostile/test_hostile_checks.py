@@ -57,3 +57,12 @@ def test_a_terminal_without_the_letters_of_a_name(command, tmp_path):
     assert done.returncode in (0, 1) and b"Traceback" not in done.stderr
     assert done.stderr.isascii()
     assert done.stdout.isascii() or command == "upgrade"  # that is a file: UTF-8
+
+
+@pytest.mark.parametrize("values", [
+    "test_iter: 1 " * 1_000_000, "test_iter: [1" + ",1" * 3_000_000 + "]",
+], ids=["one by one", "a list"])
+def test_places_in_a_line_of_megabytes(values, tmp_path):
+    """Where a value stands is told without going through its line again for each."""
+    (tmp_path / "solver").write_text(f'net: "n" {values}')
+    assert process(tmp_path / "solver", mib=1024, command="check", seconds=40) == ""

@@ -8,6 +8,7 @@ from netbuilder import errors, layer
 from netbuilder.analysis import report
 from netbuilder.analysis.lint import states, walk
 from netbuilder.proto import io, parser, wire
+from netbuilder.solver import nets
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 LIMITS = {
@@ -21,6 +22,7 @@ LIMITS = {
     "a cell of a table": f"{report._LONGEST} characters",
     "a sentence of an error or a finding": f"{errors._LONGEST:,} characters",
     "`check`: states of a net, or nets of a solver": f"{states.MOST}",
+    "test nets of a solver": f"{nets.MOST_TESTS}",
     "`check`: mistakes in the layers of a net": f"{walk.MOST}",
 }
 

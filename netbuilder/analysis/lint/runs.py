@@ -21,7 +21,7 @@ def nets_of(solver: Source) -> Iterator[tuple[Source, State]]:
     more than MOST nets the rest is not looked at.
     """
     param = solver.message
-    states = param.test_state or [caffe_pb2.NetState()] * len(param.test_iter)
+    states = param.test_state or [caffe_pb2.NetState()] * min(len(param.test_iter), MOST)
     uses = [(field, net, caffe_pb2.TRAIN, param.train_state)
             for field in TRAIN_FIELDS for net in _nets(param, field)]
     uses += [(field, net, caffe_pb2.TEST, state)
@@ -51,7 +51,7 @@ def _tested(param: Any) -> Iterator[tuple[str, Any]]:
     own = [(field, net) for field in ("test_net_param", "test_net") for net in _nets(param, field)]
     yield from own
     generic = [(field, net) for field in ("net", "net_param") for net in _nets(param, field)]
-    yield from generic[:1] * (len(param.test_iter) - len(own))
+    yield from generic[:1] * min(len(param.test_iter) - len(own), MOST)
 
 
 def _nets(param: Any, field: str) -> list[Any]:
