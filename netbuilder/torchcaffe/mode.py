@@ -18,11 +18,12 @@ from netbuilder.torchcaffe.rng import Rng
 @dataclass
 class Mode:
     """The device number that ``set_device`` chose, whether it is used, whether only outputs will
-    be looked at, and the generator."""
+    be looked at, whether the fast gait may compute in bfloat16, and the generator."""
 
     gpu: bool = False
     device_id: int = 0
     fast: bool = False
+    bf16: bool = False
     rng: Rng = field(default_factory=Rng)
 
     @property
@@ -47,12 +48,13 @@ def set_mode_gpu() -> None:
     current.gpu = True
 
 
-def set_mode_fast() -> None:
+def set_mode_fast(bf16: bool = False) -> None:
     """New nets run whole passes in the fast gait, and leave only outputs and weighted tops.
 
-    Real Caffe has no such thing; ``netbuilder train`` asks for it where it is there.
+    With ``bf16`` they do so in bfloat16 where torch.autocast does. Real Caffe has no such thing;
+    ``netbuilder train`` asks for it where it is there.
     """
-    current.fast = True
+    current.fast, current.bf16 = True, bf16
 
 
 def set_device(device_id: int) -> None:

@@ -36,7 +36,7 @@ class Gait(str, Enum):
     program and leaves only outputs, parameters and parameter diffs; reading another blob is an
     error. ``Net.gait`` chooses: of n iterations of a solver, or n passes of a test, the last one is
     INSPECTABLE, and all of them if somebody may look in between (callbacks); under
-    ``set_mode_fast`` none is.
+    ``set_mode_fast`` none is. Only FAST knows bfloat16.
     """
 
     INSPECTABLE = "inspectable"
@@ -55,6 +55,7 @@ class Net:
         self, model: str | os.PathLike[str] | Any, phase: int | str, level: int | str = 0,
         stages: Iterable[str] | None = None, weights: str | None = None, *,
         rng: Rng | None = None, device: torch.device | str | None = None,
+        bf16: bool | None = None,
     ) -> None:
         if isinstance(phase, (str, os.PathLike)):
             phase, weights, level = int(level), os.fspath(phase), 0
@@ -68,6 +69,7 @@ class Net:
         self.rng = rng or mode.current.rng
         self.device = torch.device(device) if device else mode.current.device
         self.fast = mode.current.fast
+        self.bf16 = mode.current.bf16 if bf16 is None else bf16
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
         self.layers: list[Node] = built.nodes
         self.blobs: OrderedDict[str, Blob] = built.blobs
@@ -216,7 +218,8 @@ class Net:
 
     def _run_fast(self, backward: bool) -> torch.Tensor:
         if self._program is None:
-            self._program = Program(self.layers, [self.blobs[name] for name in self.outputs])
+            self._program = Program(self.layers, [self.blobs[name] for name in self.outputs],
+                                    self.bf16)
         loss = self._program.run(backward)
         self._passed(*range(len(self.layers)))
         return loss

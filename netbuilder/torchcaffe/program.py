@@ -56,11 +56,13 @@ class Program:
 
     It leaves behind the net's ``outputs``, tops with a loss weight, the parameters and their
     diffs. Of every other blob that it computes, data and diff are missing afterwards, and reading
-    them is an error. Numbers are those of the inspectable gait up to rounding.
+    them is an error. Numbers are those of the inspectable gait up to rounding; with ``bf16`` what
+    torch.autocast computes in bfloat16 is rounded to that, losses and parameters are not.
     """
 
-    def __init__(self, nodes: Sequence[Node], outputs: Iterable[Blob]) -> None:
+    def __init__(self, nodes: Sequence[Node], outputs: Iterable[Blob], bf16: bool = False) -> None:
         self._steps = _steps(nodes)
+        self._bf16 = bf16
         # By blob, not by name: several losses without a top are all called "(automatic)".
         names = {blob: name for node in nodes
                  for blob, name in zip(node.tops, node.top_names, strict=True)}
@@ -81,8 +83,7 @@ class Program:
         for step in self._steps:
             params = [self._leaves(node, backward, leaves) for node in step.nodes]
             with torch.set_grad_enabled(backward and step.nodes[0].reach.layer):
-                bottoms = self._bottoms(step, values)
-                tops = step.compute(bottoms, params)
+                tops = self._compute(step, self._bottoms(step, values), params)
             self._store(step, tops, values, ends)
             for blob in step.done:
                 values.pop(blob, None)
@@ -99,6 +100,15 @@ class Program:
         for node in step.nodes:
             node.fit([tuple(bottom.shape) for bottom in bottoms])
         return bottoms
+
+    def _compute(self, step: _Step, bottoms: Tensors, params: Sequence[Tensors]
+                 ) -> Sequence[torch.Tensor | None]:
+        if not self._bf16 or not bottoms:
+            return step.compute(bottoms, params)
+        if any(step.nodes[-1].weights):
+            return step.compute([bottom.float() for bottom in bottoms], params)
+        with torch.autocast(bottoms[0].device.type, torch.bfloat16):
+            return step.compute(bottoms, params)
 
     def _store(self, step: _Step, tops: Sequence[torch.Tensor | None],
                values: dict[Blob, torch.Tensor], ends: list[tuple[torch.Tensor, torch.Tensor]]

@@ -73,3 +73,12 @@ def test_loss_weights_by_blob(make):
     assert list(net.blob_loss_weights) == list(net.blobs)
     assert sorted(filter(None, net.blob_loss_weights.values())) == [pytest.approx(0.1), 1.0]
     assert net.blob_loss_weights["loss"] == 1.0
+
+
+def test_bf16_goes_to_the_nets_made_after_it(make):
+    caffe.set_mode_fast(bf16=True)
+    solver = make()
+    solver.step(1)
+    assert solver.net.bf16 and solver.test_nets[0].bf16
+    caffe.set_mode_fast()
+    assert not make().net.bf16

@@ -51,6 +51,18 @@ def test_both_gaits_agree(name):
         name: pytest.approx(0, abs=1e-5) for name in slow}
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_in_bfloat16_losses_are_near_and_parameters_float32(name):
+    losses = {}
+    for bf16 in (False, True):
+        net = filled(CASES[name])
+        net.bf16 = bf16
+        losses[bf16] = float(net.train_pass(FAST))
+    assert losses[True] != losses[False]  # 8 bits of mantissa leave their mark
+    assert losses[True] == pytest.approx(losses[False], rel=0.03)
+    assert all(np.isfinite(blob.diff).all() for blobs in net.params.values() for blob in blobs)
+
+
 def test_a_test_pass_leaves_the_diffs_alone():
     net = filled(CASES["residual-TRAIN"])
     net.params["fc"][0].diff[...] = 7
