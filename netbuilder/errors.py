@@ -3,6 +3,7 @@
 NetbuilderError
 ├── ParseError            a prototxt or binary file that cannot be read: file, line, column
 ├── FieldError            a field, enum value or keyword that Caffe's messages do not have
+│   └── UnknownTop        a name that a NetSpec has no top for
 ├── UnknownLayerError     a layer type without a rule
 ├── ShapeError            a layer that its bottoms do not fit: layer, type, values
 │   └── ShapeUnknown      a data layer whose file does not tell its shape; asks for it by name
@@ -10,6 +11,9 @@ NetbuilderError
 ├── BuildError            options that describe no network, or a place that cannot be written
 ├── SolverError           a solver file that describes no training run
 ├── DataError             a data source that is missing, broken or of the wrong shape
+│   ├── ArrayError        an array that does not fit where it is to go
+│   └── FileMissing       a file or program that is not there
+├── LibraryMissing        a library that an optional part needs is not installed
 └── EngineError           an engine that did not do its work
     ├── EngineNotFound    no interpreter with that engine; says how to get one
     └── CaffeCrashed      real Caffe died; carries its last words
@@ -80,6 +84,12 @@ class FieldError(NetbuilderError, AttributeError):
     """A field or enum value that does not exist; an AttributeError too, as pycaffe raises."""
 
 
+class UnknownTop(FieldError, KeyError):
+    """A top that a NetSpec does not have; a KeyError too, as pycaffe raises."""
+
+    __str__ = Exception.__str__  # KeyError's shows quotes
+
+
 class UnknownLayerError(NetbuilderError):
     """A layer type that no rule is registered for."""
 
@@ -106,6 +116,18 @@ class SolverError(NetbuilderError):
 
 class DataError(NetbuilderError):
     """A data source that is missing, broken or of the wrong shape."""
+
+
+class ArrayError(DataError, ValueError):
+    """An array that does not fit where it is to go; a ValueError too, as pycaffe raises."""
+
+
+class FileMissing(DataError, FileNotFoundError):
+    """A file or program that is not there; a FileNotFoundError too, as Python raises."""
+
+
+class LibraryMissing(NetbuilderError, ImportError):
+    """A library that an optional part needs and that is not installed; an ImportError too."""
 
 
 class EngineError(NetbuilderError):

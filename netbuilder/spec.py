@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from netbuilder.errors import FieldError, ShapeUnknown, did_you_mean
+from netbuilder.errors import FieldError, ShapeUnknown, UnknownTop, did_you_mean
 from netbuilder.layer import Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.assign import assign, enum_value, param_field
@@ -207,7 +207,7 @@ class NetSpec:
         try:
             return self.tops[name]
         except KeyError:
-            raise FieldError(f'this NetSpec has no top "{name}"{did_you_mean(name, self.tops)}'
+            raise UnknownTop(f'this NetSpec has no top "{name}"{did_you_mean(name, self.tops)}'
                              ) from None
 
     __setitem__ = __setattr__

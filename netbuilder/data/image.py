@@ -48,7 +48,7 @@ def decode(data: bytes, color: bool | None = None, where: str = "an encoded imag
     """The encoded image `data` (JPEG, PNG ...) as uint8 (channels, height, width)."""
     import numpy as np
 
-    with _opened(data, where) as image:
+    with opened(data, where) as image:
         if color is False:
             return _gray(image)[None]
         array = np.asarray(_oriented(image, color).convert(_mode(image, color, where)))
@@ -61,7 +61,7 @@ def decoded_shape(
     data: bytes, color: bool | None = None, where: str = "an encoded image"
 ) -> tuple[int, int, int]:
     """What `decode` would return the shape of, from the header alone and without NumPy."""
-    with _opened(data, where) as image:
+    with opened(data, where) as image:
         width, height = image.size
         # Not turned here: that would decode the image.
         if color is not None and image.format == "JPEG" and image.getexif().get(_TURN) in _TURNED:
@@ -107,7 +107,7 @@ def _taps(old: int, new: int, one_at_border: bool) -> tuple[np.ndarray, ...]:
 
 
 @contextmanager
-def _opened(data: bytes, where: str) -> Iterator[Any]:
+def opened(data: bytes, where: str) -> Iterator[Any]:
     """The image as Pillow opens it; what Pillow raises becomes a DataError."""
     from PIL import Image, UnidentifiedImageError
 

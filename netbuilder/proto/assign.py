@@ -74,7 +74,7 @@ def _checked(setter: Any, field: Any, value: Any) -> None:
 
 
 @cache
-def _param_fields() -> dict[str, str]:
+def param_fields() -> dict[str, str]:
     """Layer type -> its field in LayerParameter, by the message's name as pycaffe does it."""
     fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
     return {
@@ -86,7 +86,7 @@ def _param_fields() -> dict[str, str]:
 
 def param_field(type_name: str) -> str | None:
     """The LayerParameter field that holds a layer type's own fields, if it has one."""
-    return _param_fields().get(type_name)
+    return param_fields().get(type_name)
 
 
 def enum_value(message_name: str, value: str) -> int:
