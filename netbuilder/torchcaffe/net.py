@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from netbuilder import graph, passes, weights
+from netbuilder import graph, passes
 from netbuilder.errors import DataError, GraphError, ShapeError, did_you_mean
 from netbuilder.proto import io
-from netbuilder.torchcaffe import mode
+from netbuilder.torchcaffe import debug, exchange, mode
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.build import build_nodes
 from netbuilder.torchcaffe.node import Node
@@ -107,6 +107,23 @@ class Net:
         """The names of each layer's bottoms."""
         return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.layers)
 
+    # As lists, as pycaffe has them: several losses without a top have one name, "(automatic)".
+
+    @cached_property
+    def _layer_names(self) -> list[str]:
+        return [node.name for node in self.layers]
+
+    @cached_property
+    def _blobs(self) -> list[Blob]:
+        return list(dict.fromkeys(blob for node in self.layers for blob in node.tops))
+
+    @cached_property
+    def _blob_loss_weights(self) -> list[float]:
+        weights = dict.fromkeys(self._blobs, 0.0)
+        for node in self.layers:
+            weights.update(zip(node.tops, node.weights, strict=True))
+        return list(weights.values())
+
     @cached_property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """The weight of each blob in the loss."""
@@ -154,6 +171,8 @@ class Net:
         losses = []
         for index in range(start, end + 1):
             losses.append(self.layers[index].forward())
+            if self.debug_info:
+                debug.forward(self.layers[index])
             self._passed(index)
         return torch.as_tensor(sum(losses), device=self.device)
 
@@ -172,6 +191,8 @@ class Net:
     def _backward(self, start: int, end: int) -> None:
         for node in reversed(self.layers[end: start + 1]):
             node.backward()
+            if self.debug_info:
+                debug.backward(node)
 
     def _fill(self, arrays: Mapping[str, np.ndarray], names: list[str], what: str, kind: str
               ) -> None:
@@ -197,7 +218,7 @@ class Net:
 
     def gait(self, seen: bool) -> Gait:
         """How to run a pass that somebody may look at afterwards, or not."""
-        return Gait.INSPECTABLE if seen and not self.fast else Gait.FAST
+        return Gait.INSPECTABLE if self.debug_info or (seen and not self.fast) else Gait.FAST
 
     def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward and backward; adds to the parameters' diffs.
@@ -208,6 +229,8 @@ class Net:
             return self._run_fast(backward=True)
         loss = self._forward(0, len(self.layers) - 1)
         self._backward(len(self.layers) - 1, 0)
+        if self.debug_info:
+            debug.all_params(self)
         return loss
 
     def test_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
@@ -237,24 +260,22 @@ class Net:
             param.blob.clear_grad()
 
     def copy_from(self, path: str | os.PathLike[str]) -> None:
-        """Takes parameters from a .caffemodel, by layer name; layers not in it keep theirs.
+        """Takes parameters from a weight file, by layer name; layers not in it keep theirs.
 
-        Raises ShapeError where a layer's parameters differ, and DataError for a broken file.
+        Raises ShapeError where a layer's parameters differ, ParseError or DataError for a broken
+        file. As in Caffe the file's content tells its format.
         """
-        for name, arrays in weights.read_weights(path).items():
-            if name not in self.layer_dict:
-                continue
-            blobs = next(node for node in self.layers if node.name == name).blobs
-            fitting = weights.fitting(name, arrays, [blob.shape for blob in blobs])
-            for blob, array in zip(blobs, fitting, strict=True):
-                blob.put(torch.from_numpy(array))
+        exchange.copy_from(self, path)
+
+    load_hdf5 = copy_from
 
     def save(self, path: str | os.PathLike[str], *, diffs: bool = False) -> None:
         """Writes all layers with their parameters, and their diffs too, as a .caffemodel."""
-        weights.write_weights(
-            path, self.name,
-            [(node.layer.message, [blob.data for blob in node.blobs]) for node in self.layers],
-            [[blob.diff for blob in node.blobs] for node in self.layers] if diffs else None)
+        exchange.save(self, path, diffs=diffs)
+
+    def save_hdf5(self, path: str | os.PathLike[str], write_diff: bool = False) -> None:
+        """The same as HDF5, each shared parameter once."""
+        exchange.save(self, path, diffs=write_diff, hdf5=True)
 
     def share_with(self, other: Net) -> None:
         """From now on has the parameter values of another net's layers of the same names."""
