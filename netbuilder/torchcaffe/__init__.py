@@ -10,6 +10,7 @@ from netbuilder.torchcaffe.mode import (
     set_mode_fast,
     set_mode_gpu,
     set_random_seed,
+    synchronize,
 )
 from netbuilder.torchcaffe.net import Gait, Net
 from netbuilder.torchcaffe.ops.base import op_types
@@ -21,7 +22,7 @@ __version__ = "1.0.0"  # of the pycaffe that this is like
 __all__ = [
     "TEST", "TRAIN", "Blob", "Gait", "NesterovSolver", "Net", "NetSpec", "Rng", "SGDSolver",
     "get_solver", "layer_type_list", "layers", "params", "proto", "set_device", "set_mode_cpu",
-    "set_mode_fast", "set_mode_gpu", "set_random_seed", "to_proto",
+    "set_mode_fast", "set_mode_gpu", "set_random_seed", "synchronize", "to_proto",
 ]
 
 

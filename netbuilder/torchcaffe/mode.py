@@ -65,6 +65,12 @@ def set_device(device_id: int) -> None:
     current.device_id = device_id
 
 
+def synchronize() -> None:
+    """Waits until the GPU has done what it was given; for those who look at a clock."""
+    if current.gpu:
+        torch.cuda.synchronize(current.device)
+
+
 def set_random_seed(seed: int) -> None:
     """Starts the random numbers of nets made after this anew."""
     current.rng.seed(seed)
