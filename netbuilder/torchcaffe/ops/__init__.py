@@ -9,5 +9,6 @@ from netbuilder.torchcaffe.ops import (  # noqa: F401
     neuron,
     normalization,
     pooling,
+    recurrent,
     shape,
 )
