@@ -69,6 +69,7 @@ class Net:
         self.rng = rng or mode.current.rng
         self.device = torch.device(device) if device else mode.current.device
         self.fast = mode.current.fast
+        self.debug_info = bool(message.debug_info)  # prints means of all blobs as it runs
         self.bf16 = mode.current.bf16 if bf16 is None else bf16
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
         self.layers: list[Node] = built.nodes
@@ -149,7 +150,7 @@ class Net:
         wanted = self.outputs if end is None else self.top_names[self._known(end)]
         self._fill(kwargs, self.inputs, "data", "Input")
         first = 0 if start is None else self._index(start)
-        if self.fast and start is None and end is None:
+        if start is None and end is None and self.gait(seen=True) is Gait.FAST:
             self.test_pass(Gait.FAST)
         else:
             self._forward(first, len(self.layers) - 1 if end is None else self._index(end))

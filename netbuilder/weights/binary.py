@@ -1,4 +1,4 @@
-"""Trained weights and solver states as files: .caffemodel and .solverstate <-> arrays.
+"""Weights and solver states as binary messages: .caffemodel and .solverstate.
 
 Source: Net::ToProto and Net::CopyTrainedLayersFrom (net.cpp), Blob::FromProto (blob.cpp),
 SGDSolver::SnapshotSolverStateToBinaryProto (sgd_solver.cpp).
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netbuilder.errors import DataError, ShapeError
-from netbuilder.layer import Shape
+from netbuilder.errors import DataError
 from netbuilder.proto import caffe_pb2, io
 from netbuilder.upgrade.net import upgrade_net
+from netbuilder.weights.content import SolverState, shape_string
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,47 +53,6 @@ def write_weights(
         for blob, array in zip(layer.blobs, arrays, strict=True):
             blob.diff.extend(_values(array))
     io.write_binary(path, net)
-
-
-def fitting(layer: str, arrays: Sequence[np.ndarray], shapes: Sequence[Shape]) -> list[np.ndarray]:
-    """The arrays of a layer in the shapes of the parameters that they are copied to.
-
-    Four axes of an old file, the first ones 1, fit parameters of fewer axes (Blob::ShapeEquals).
-    Raises ShapeError with Caffe's words for a wrong number of arrays or a wrong shape.
-    """
-    if len(arrays) != len(shapes):
-        raise ShapeError(f"Incompatible number of blobs for layer {layer}: "
-                         f"{len(arrays)} in the file, {len(shapes)} in the net")
-    for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
-        padded = (1,) * (4 - len(shape)) + tuple(shape)
-        if array.shape not in (tuple(shape), padded):
-            raise ShapeError(
-                f"Cannot copy param {index} weights from layer '{layer}'; shape mismatch.  Source "
-                f"param shape is {shape_string(array.shape)}; target param shape is "
-                f"{shape_string(shape)}. To learn this layer's parameters from scratch rather "
-                "than copying from a saved net, rename the layer."
-            )
-    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
-
-
-def shape_string(shape: Sequence[int]) -> str:
-    """A shape as Caffe writes it: ``64 3 7 7 (9408)`` (Blob::shape_string)."""
-    return "".join(f"{dim} " for dim in shape) + f"({prod(shape)})"
-
-
-@dataclass
-class SolverState:
-    """Where a training run stands: what a .solverstate holds.
-
-    ``learned_net`` is the path of the .caffemodel that belongs to it, ``history`` one array or
-    more per learned parameter as the solver type keeps them, ``current_step`` the steps that the
-    policy multistep has done.
-    """
-
-    iter: int
-    learned_net: str
-    history: list[np.ndarray]
-    current_step: int = 0
 
 
 def read_state(path: str | os.PathLike[str]) -> SolverState:

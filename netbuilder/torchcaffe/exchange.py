@@ -1,0 +1,68 @@
+"""A net's parameters from and to weight files (Net::CopyTrainedLayersFrom, ToProto, ToHDF5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from netbuilder import weights
+from netbuilder.errors import ShapeError
+from netbuilder.torchcaffe.glog import log
+from netbuilder.torchcaffe.node import Node
+
+if TYPE_CHECKING:
+    from netbuilder.torchcaffe.net import Net
+
+
+def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
+    """Takes parameters from a weight file of either format, by layer name.
+
+    Layers that are not in it keep theirs. All are checked before any is changed. Raises
+    ShapeError where a layer's parameters differ, ParseError or DataError for a broken file.
+    """
+    hdf5, first = weights.is_hdf5(path), {}
+    for node in net.layers:
+        first.setdefault(node.name, node)
+    fitting = []
+    for name, arrays in weights.read_weights(path).items():
+        if name not in first:
+            log.info("Ignoring source layer %s", name)
+            continue
+        node = first[name]
+        own = _owned(net, node, arrays) if hdf5 else arrays
+        shapes = [blob.shape for blob in node.blobs]
+        fitting.append((node, weights.fitting(name, own, shapes)))
+    for node, arrays in fitting:
+        for blob, array in zip(node.blobs, arrays, strict=True):
+            if array is not None:
+                blob.put(torch.from_numpy(array))
+
+
+def save(net: Net, path: str | os.PathLike[str], *, diffs: bool = False, hdf5: bool = False
+         ) -> None:
+    """Writes all layers with their parameters, and their diffs too, as a weight file."""
+    kept = _owners(net)
+    weights.write_weights(
+        path, net.name,
+        [(node.layer.message, [blob.data if not hdf5 or (node.name, index) in kept else None
+                               for index, blob in enumerate(node.blobs)]) for node in net.layers],
+        [[blob.diff for blob in node.blobs] for node in net.layers] if diffs else None, hdf5=hdf5)
+
+
+def _owned(net: Net, node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+    """The arrays of an HDF5 file, None for each that it has at another layer of the net."""
+    arrays = [*arrays, *[None] * (len(node.blobs) - len(arrays))]
+    lost = [index for index, array in enumerate(arrays)
+            if array is None and (node.name, index) in _owners(net)]
+    if lost:
+        raise ShapeError(f"Incompatible number of blobs for layer {node.name}: the file lacks "
+                         f"parameter {lost[0]}, which no other layer of this net shares")
+    return arrays
+
+
+def _owners(net: Net) -> set[tuple[str, int]]:
+    return {(param.layer, param.index) for param in net.learnable}
