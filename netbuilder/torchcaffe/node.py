@@ -75,7 +75,9 @@ class Node:
         """Gives the tops the shapes that follow from the bottoms (Layer::Reshape)."""
         if self.bottoms:  # sources and inputs shape their tops themselves
             self.fit([blob.shape for blob in self.bottoms])
-            for blob, shape in zip(self.tops, self.layer.top_shapes, strict=True):
+            shapes = self.op.shapes([blob.tensor for blob in self.bottoms]) \
+                if self.op.shaped_by_values else self.layer.top_shapes
+            for blob, shape in zip(self.tops, shapes, strict=True):
                 blob.reshape(*shape)
 
     def forward(self) -> torch.Tensor | float:
@@ -87,6 +89,9 @@ class Node:
                   for blob, wanted in zip(self.blobs, self.reach.params, strict=True)]
         with torch.set_grad_enabled(self.reach.layer):
             tops = self.op.forward(bottoms, params)
+            left = self.op.leaves(bottoms)
+        for index, diff in left.items():
+            self.bottoms[index].put_grad(diff)
         self._record = _Record(bottoms, params, tops) if self.reach.layer else None
         for blob, top in zip(self.tops, tops, strict=True):
             if top is not None:
@@ -113,9 +118,7 @@ class Node:
             return
         if self._record is None:
             raise EngineError(f'layer "{self.name}" ({self.type}): backward needs a forward first')
-        if not self.op.differentiable and any(self.reach.bottoms):
-            raise EngineError(f'layer "{self.name}" ({self.type}) has no backward: set '
-                              f"propagate_down: false for its bottoms, or leave force_backward out")
+        self.check_backward()
         record = self._record
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
@@ -127,6 +130,20 @@ class Node:
             if leaf.requires_grad:
                 grad = grads[id(leaf)]
                 blob.put_grad(0.0 if grad is None else grad)
+
+    def check_backward(self) -> None:
+        """Raises EngineError where a backward pass asks for a gradient that Caffe dies of."""
+        if not self.reach.layer:
+            return
+        if not self.op.differentiable:
+            raise EngineError(f'layer "{self.name}" ({self.type}) has no backward: set '
+                              "propagate_down: false above it, or leave force_backward out")
+        for index in self.op.refuses_backward:
+            if self.reach.bottoms[index]:
+                raise EngineError(
+                    f'layer "{self.name}" ({self.type}) has no gradient for its bottom '
+                    f'"{self.layer.bottoms[index]}": set propagate_down: false for it, or leave '
+                    f"force_backward out")
 
     @property
     def wanted(self) -> list[bool]:

@@ -90,9 +90,15 @@ class Program:
         for blob in self._kept & values.keys():
             blob.put(values[blob])
         if backward:
+            self._check_backward()
             self._backward(ends, leaves)
         return torch.stack([(top.detach() * weight).sum() for top, weight in ends]).sum() \
             if ends else torch.zeros(())
+
+    def _check_backward(self) -> None:
+        for step in self._steps:
+            for node in step.nodes:
+                node.check_backward()
 
     def _bottoms(self, step: _Step, values: dict[Blob, torch.Tensor]) -> list[torch.Tensor]:
         bottoms = [values[blob] if needed else values[blob].detach()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 
 from netbuilder.errors import UnknownLayerError
-from netbuilder.layer import Layer
+from netbuilder.layer import Layer, Shape
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.rng import Rng
 
@@ -29,8 +29,14 @@ class Op:
     never_backward: ClassVar[tuple[int, ...]] = ()
     # True where Caffe's layer writes its bottoms' diffs without asking propagate_down.
     always_backward: bool = False
-    # False where Caffe has no backward (NOT_IMPLEMENTED): asking for it is an error.
+    # True where it writes its parameters' diffs with lr_mult: 0 as well.
+    always_params: ClassVar[bool] = False
+    # Bottoms whose gradient it dies of: asking for it is an error.
+    refuses_backward: tuple[int, ...] = ()
+    # False where Caffe's backward itself is NOT_IMPLEMENTED.
     differentiable: ClassVar[bool] = True
+    # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
+    shaped_by_values: ClassVar[bool] = False
 
     # True if the gradient needs the top's values, so that nothing may overwrite them.
     keeps_top: bool = True
@@ -51,6 +57,14 @@ class Op:
         """What the tops hold once the net is made; None for nothing in particular."""
         return [None] * self.layer.top_count
 
+    def shapes(self, bottoms: Tensors) -> Sequence[Shape]:
+        """The tops' shapes for bottoms with these values."""
+        return self.layer.top_shapes
+
+    def leaves(self, bottoms: Tensors) -> Mapping[int, torch.Tensor]:
+        """What Caffe's forward leaves in the diffs of bottoms, by their index."""
+        return {}
+
     def sets_grad(self, index: int) -> bool:
         """True where Caffe's layer sets the diff of a parameter instead of adding to it."""
         return False
@@ -63,6 +77,21 @@ class Op:
     def training(self) -> bool:
         """True in the phase TRAIN."""
         return self.layer.phase == caffe_pb2.TRAIN
+
+
+class _Stand(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[None, torch.Tensor]:
+        return None, grad
+
+
+def with_gradient_of(other: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """``value`` with the gradient of ``other``, where Caffe's backward is not its derivative."""
+    return _Stand.apply(value.detach(), other)
 
 
 _OPS: dict[str, type[Op]] = {}

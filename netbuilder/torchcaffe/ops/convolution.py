@@ -1,4 +1,4 @@
-"""Convolution and Deconvolution (conv_layer.cpp, deconv_layer.cpp)."""
+"""Convolution, Deconvolution and Im2col (conv_layer.cpp, deconv_layer.cpp, im2col_layer.cpp)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from netbuilder.torchcaffe.rng import Rng
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+def _missing(layer: Layer, spatial: Sequence[int]) -> list[int]:
+    """How far the kernel reaches past the padded image: by up to stride - 1, into zeros."""
+    return [max(0, dilation * (kernel - 1) + 1 - size - 2 * pad) for
+            size, kernel, pad, dilation in zip(spatial, layer.kernel, layer.pad, layer.dilation,
+                                               strict=True)]
 
 
 class _Window(Op):
@@ -67,10 +74,7 @@ class Convolution(_Window):
 
     def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
         layer = self.layer
-        # Caffe lets the kernel reach past the padded image by up to stride - 1, into zeros.
-        missing = [max(0, dilation * (kernel - 1) + 1 - size - 2 * pad) for
-                   size, kernel, pad, dilation in zip(layer.spatial, layer.kernel, layer.pad,
-                                                      layer.dilation, strict=True)]
+        missing = _missing(layer, layer.spatial)
         if any(missing):
             bottom = F.pad(bottom, [n for behind in missing[::-1] for n in (0, behind)])
         return self.function(_CONV)(bottom, *params, groups=layer.group, **self.windows)
@@ -82,3 +86,24 @@ class Deconvolution(_Window):
 
     def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
         return self.function(_TRANSPOSED)(bottom, *params, groups=self.layer.group, **self.windows)
+
+
+@register
+class Im2col(Op):
+    """Each window's values as a column; a value of several windows gets all their gradients."""
+
+    always_backward = True
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        layer, first = self.layer, self.layer.channel_axis + 1
+        missing = _missing(layer, layer.bottom_shapes[0][first:])
+        borders = [(pad, pad + behind) for pad, behind in zip(layer.pad, missing, strict=True)]
+        x = F.pad(bottoms[0], [n for border in borders[::-1] for n in border])
+        for axis, (kernel, stride, dilation) in enumerate(
+                zip(layer.kernel, layer.stride, layer.dilation, strict=True), first):
+            taps = torch.arange(kernel, device=x.device) * dilation
+            x = x.unfold(axis, dilation * (kernel - 1) + 1, stride).index_select(-1, taps)
+        axes = len(layer.kernel)  # x: lead, channels, outputs, taps
+        places = range(first, first + axes)
+        order = [*range(first), *(place + axes for place in places), *places]
+        return [x.permute(order).reshape(layer.top_shapes[0])]

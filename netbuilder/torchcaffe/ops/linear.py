@@ -1,4 +1,4 @@
-"""InnerProduct, Scale, Bias: linear maps."""
+"""InnerProduct, Scale, Bias, Embed: linear maps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from netbuilder.errors import DataError
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
 
@@ -79,3 +80,29 @@ class Bias(_AlongAxes):
 
     def fillers(self) -> Sequence[Any]:
         return [self.layer.fields.filler] if self.layer.learned else []
+
+
+@register
+class Embed(Op):
+    """A row of a matrix for each whole number, plus a bias (embed_layer.cpp)."""
+
+    refuses_backward = (0,)
+    keeps_top = False
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        index = bottoms[0].detach().long()
+        if index.device.type == "cpu":  # on a GPU the check would wait; torch asserts there
+            self._check(index)
+        top = F.embedding(index, params[0])
+        return [top + params[1] if self.layer.bias_term else top]
+
+    def _check(self, index: torch.Tensor) -> None:
+        layer = self.layer
+        wrong = index[(index < 0) | (index >= layer.input_dim)]
+        if wrong.numel():
+            raise DataError(f'layer "{layer.name}" (Embed): there is no row {int(wrong[0])}; '
+                            f"input_dim is {layer.input_dim}")
+
+    def fillers(self) -> Sequence[Any]:
+        fields = self.layer.fields
+        return [fields.weight_filler, fields.bias_filler][: len(self.layer.blobs)]

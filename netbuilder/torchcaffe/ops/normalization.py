@@ -1,4 +1,4 @@
-"""BatchNorm and LRN (batch_norm_layer.cpp, lrn_layer.cpp)."""
+"""BatchNorm, LRN and MVN (batch_norm_layer.cpp, lrn_layer.cpp, mvn_layer.cpp)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from netbuilder.proto import caffe_pb2
-from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.ops.base import Op, Tensors, register, with_gradient_of
 
 
 @register
@@ -72,3 +72,25 @@ class LRN(Op):
         size, channels = self.layer.fields.local_size, squares.shape[1]
         padded = F.pad(squares, (0, 0, 0, 0, size // 2, size // 2))
         return sum(padded[:, i: i + channels] for i in range(size)) / size
+
+
+@register
+class MVN(Op):
+    """Each image, or each channel of it, less its mean and by its deviation (mvn_layer.cpp)."""
+
+    always_backward = True
+
+    def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        layer, fields = self.layer, self.layer.fields
+        x = bottoms[0].reshape(layer.top_shapes[0])
+        x = x.flatten(1) if fields.across_channels else x.flatten(2)
+        centred = x - x.mean(-1, keepdim=True)
+        top = centred
+        if fields.normalize_variance:
+            fixed = centred.detach()
+            deviation = fixed.square().mean(-1, keepdim=True).sqrt() + fields.eps
+            value = fixed / deviation
+            # Caffe's gradient takes eps, too, for a part that grows with the deviation.
+            along = (value * centred).mean(-1, keepdim=True)
+            top = with_gradient_of((centred - value * along) / deviation, value)
+        return [top.reshape(layer.top_shapes[0])]
