@@ -2,12 +2,14 @@
 
 NetbuilderError
 ├── ParseError            a prototxt or binary file that cannot be read: file, line, column
+│   └── FileUnreadable    a file that is not there, or may not be opened
 ├── FieldError            a field, enum value or keyword that Caffe's messages do not have
 │   └── UnknownTop        a name that a NetSpec has no top for
 ├── UnknownLayerError     a layer type without a rule
 ├── ShapeError            a layer that its bottoms do not fit: layer, type, values
 │   └── ShapeUnknown      a data layer whose file does not tell its shape; asks for it by name
 ├── GraphError            a net that does not hang together: missing bottoms, cycles, doubled names
+│   └── NoSuchLayer       a name that no layer of a net has
 ├── BuildError            options that describe no network, or a place that cannot be written
 ├── SolverError           a solver file that describes no training run
 ├── DataError             a data source that is missing, broken or of the wrong shape
@@ -80,6 +82,10 @@ class ParseError(NetbuilderError):
         return type(self), (self.message, self.file, self.line, self.column)
 
 
+class FileUnreadable(ParseError, RuntimeError):
+    """A file that cannot be opened; a RuntimeError too, as pycaffe raises."""
+
+
 class FieldError(NetbuilderError, AttributeError):
     """A field or enum value that does not exist; an AttributeError too, as pycaffe raises."""
 
@@ -106,6 +112,10 @@ class GraphError(NetbuilderError):
     """Layers that cannot be connected."""
 
 
+class NoSuchLayer(GraphError, ValueError):
+    """A layer that is not there; a ValueError too, as pycaffe raises."""
+
+
 class BuildError(NetbuilderError):
     """Options that describe no network, or a place that cannot be written to."""
 
@@ -114,8 +124,8 @@ class SolverError(NetbuilderError):
     """A solver that describes no training run."""
 
 
-class DataError(NetbuilderError):
-    """A data source that is missing, broken or of the wrong shape."""
+class DataError(NetbuilderError, RuntimeError):
+    """A data source that is missing, broken or of the wrong shape; pycaffe's RuntimeError too."""
 
 
 class ArrayError(DataError, ValueError):
@@ -130,8 +140,8 @@ class LibraryMissing(NetbuilderError, ImportError):
     """A library that an optional part needs and that is not installed; an ImportError too."""
 
 
-class EngineError(NetbuilderError):
-    """An engine that could not do its work."""
+class EngineError(NetbuilderError, RuntimeError):
+    """An engine that could not do its work; pycaffe's RuntimeError too."""
 
     keeps_lines = True
 

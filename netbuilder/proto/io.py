@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from netbuilder.errors import BuildError, ParseError
+from netbuilder.errors import BuildError, FileUnreadable, ParseError
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import dumps, parse
 from netbuilder.proto.wire import check
@@ -52,7 +52,7 @@ def _read(path: Path) -> bytes:
             # Not to its end: a file of the kernel's may have none.
             return start + file.read(max(status.st_size - len(start), 0))
     except OSError as reason:
-        raise ParseError(f"cannot be read: {reason.strerror}", source) from None
+        raise FileUnreadable(f"cannot be read: {reason.strerror}", source) from None
     except MemoryError:
         raise ParseError("is too large for the memory that there is", source) from None
     except ValueError as reason:  # a NUL in the path, or no encoding for it
@@ -73,23 +73,28 @@ def _parse_text(data: bytes, kind: type[M], source: str) -> M:
     try:
         return parse(text, kind(), source)
     except ParseError as reason:
-        other = _other_kind(text, kind)
+        other = _other_kind(text, kind, reason)
         if not other:
             raise
         hint = f"{reason.message} (the file is a {other}, not a {kind.__name__})"
         raise ParseError(hint, source, reason.line, reason.column) from None
 
 
-def _other_kind(text: str, kind: type[Message]) -> str | None:
-    """The message type that a text which is no `kind` can be read as."""
+def _other_kind(text: str, kind: type[Message], reason: ParseError) -> str | None:
+    """The message type that a text which is no `kind` can be read as, or at least further."""
     for other in (caffe_pb2.NetParameter, caffe_pb2.SolverParameter):
         if other is not kind:
             try:
                 parse(text, other())
-            except ParseError:
-                continue
+            except ParseError as error:
+                if _place(error) <= _place(reason):
+                    continue
             return other.__name__
     return None
+
+
+def _place(error: ParseError) -> tuple[int, int]:
+    return error.line or 0, error.column or 0
 
 
 def _parse_binary(data: bytes, kind: type[M], source: str) -> M:

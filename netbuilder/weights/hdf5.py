@@ -124,6 +124,8 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
+    except DataError:
+        raise
     except KeyError as error:
         raise ParseError(f"is an HDF5 file of another kind: {error.args[0]}",
                          os.fspath(path)) from error
