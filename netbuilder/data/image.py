@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from netbuilder.data.regular import check_regular
 from netbuilder.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,13 +36,18 @@ def read_image(
 
     Source: ReadImageToCVMat of Caffe's util/io.cpp. Raises DataError if it cannot be read.
     """
+    image = decode(read_bytes(path), color, str(path))
+    return resize(image, height, width) if height > 0 and width > 0 else image
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """An image file as it is. Raises DataError if it cannot be read."""
     try:
+        check_regular(path)
         with open(path, "rb") as file:
-            data = file.read()
+            return file.read()
     except OSError as error:
         raise DataError(f"cannot read the image {path}: {error.strerror}") from error
-    image = decode(data, color, str(path))
-    return resize(image, height, width) if height > 0 and width > 0 else image
 
 
 def decode(data: bytes, color: bool | None = None, where: str = "an encoded image") -> np.ndarray:

@@ -4,6 +4,7 @@ from netbuilder.torchcaffe.ops import (  # noqa: F401
     convolution,
     data,
     elementwise,
+    hdf5_output,
     linear,
     loss,
     neuron,

@@ -7,24 +7,22 @@ net (netbuilder/torchcaffe/rng.py).
 
 from __future__ import annotations
 
-from netbuilder.errors import UnknownLayerError
 from netbuilder.layer import Layer
 from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.sources.base import Source
 from netbuilder.torchcaffe.sources.database import Data
 from netbuilder.torchcaffe.sources.dummy import DummyData
+from netbuilder.torchcaffe.sources.hdf5 import HDF5Data
+from netbuilder.torchcaffe.sources.image_list import ImageData
 from netbuilder.torchcaffe.sources.memory import Input, MemoryData
+from netbuilder.torchcaffe.sources.windows import WindowData
 
 SOURCES: dict[str, type[Source]] = {
-    source.__name__: source for source in (Data, DummyData, Input, MemoryData)
+    source.__name__: source
+    for source in (Data, DummyData, HDF5Data, ImageData, Input, MemoryData, WindowData)
 }
 
 
 def make_source(layer: Layer, rng: Rng) -> Source:
-    """The source of a data layer; UnknownLayerError if there is none for its type yet."""
-    if layer.type not in SOURCES:
-        raise UnknownLayerError(
-            f'layer "{layer.name}": the embedded engine cannot read the data layer '
-            f'"{layer.type}" yet. It reads: {", ".join(sorted(SOURCES))}'
-        )
+    """The source of a data layer."""
     return SOURCES[layer.type](layer, rng)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
+from netbuilder.errors import DataError
 from netbuilder.layer import Layer
 from netbuilder.torchcaffe.rng import Rng
 
@@ -31,3 +35,13 @@ class Source:
 
     def close(self) -> None:
         """Ends threads and closes files."""
+
+    @contextmanager
+    def named(self, place: str = "") -> Iterator[None]:
+        """Puts the layer, and a place in its files, in front of what a DataError says."""
+        try:
+            yield
+        except DataError as error:
+            where = f", {place}" if place else ""
+            raise DataError(
+                f'layer "{self.layer.name}" ({self.layer.type}){where}: {error}') from error

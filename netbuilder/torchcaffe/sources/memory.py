@@ -19,7 +19,7 @@ class MemoryData(Source):
     """Batches of arrays in memory, over and over (memory_data_layer.cpp).
 
     The arrays are not copied: values written into them later count. They are not transformed
-    either, whatever transform_param says, as in Caffe.
+    either, whatever transform_param says. A pass gives the label blob the shape Nx1x1x1.
     """
 
     def __init__(self, layer: Layer, rng: Rng) -> None:
@@ -41,7 +41,7 @@ class MemoryData(Source):
             self._refuse(f"{len(data)} images but {len(labels)} labels")
         if not len(data) or len(data) % shape[0]:
             self._refuse(f"{len(data)} images are no multiple of the batch size {shape[0]}")
-        self._data, self._labels = torch.from_numpy(data), torch.from_numpy(labels.reshape(-1))
+        self._data, self._labels = torch.from_numpy(data), torch.from_numpy(labels)
         self._position = 0
 
     def next_batch(self) -> Batch:
