@@ -57,7 +57,7 @@ def decode(data: bytes, color: bool | None = None, where: str = "an encoded imag
     with opened(data, where) as image:
         if color is False:
             return _gray(image)[None]
-        array = np.asarray(_oriented(image, color).convert(_mode(image, color, where)))
+        array = np.asarray(oriented(image, color).convert(_mode(image, color, where)))
     if array.ndim == 2:
         return array[None]
     return np.ascontiguousarray(array.transpose(2, 0, 1)[[2, 1, 0, 3][: array.shape[2]]])
@@ -139,7 +139,7 @@ def _mode(image: Any, color: bool | None, where: str) -> str:
     return _AS_STORED[image.mode]
 
 
-def _oriented(image: Any, color: bool | None) -> Any:
+def oriented(image: Any, color: bool | None = True) -> Any:
     """Turned as a JPEG's EXIF says, which OpenCV does unless asked for the image as stored."""
     from PIL import ImageOps
 
@@ -153,7 +153,7 @@ def _gray(image: Any) -> np.ndarray:
     if image.format == "JPEG":
         image.draft("L", image.size)
     if image.mode in ("1", "L", "LA") or image.format == "JPEG":
-        return np.asarray(_oriented(image, False).convert("L"))
+        return np.asarray(oriented(image, False).convert("L"))
     rgb = np.asarray(image.convert("RGB")).astype(np.int32)
     weighted = (rgb @ np.array([9797, 19234, 3737], np.int32)) >> 15
     same = (rgb[..., 0] == rgb[..., 1]) & (rgb[..., 1] == rgb[..., 2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from netbuilder.data.image import opened
+from netbuilder.data.image import opened, oriented
 from netbuilder.errors import DataError, FileMissing
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def read_picture(path: str | os.PathLike, gray: bool = False) -> np.ndarray:
     """The picture as float64 (height, width) or (height, width, channels), 0 to 1.
 
     Three channels are RGB and a fourth is alpha; with ``gray`` colours become one number, laid on
-    white where alpha says so. A camera's rotation mark (EXIF) is not followed, as in scikit-image
-    0.18. Raises FileMissing and DataError.
+    white where alpha says so. A JPEG is turned as its EXIF says. Raises FileMissing and DataError.
     """
     pixels = _pixels(path)
     picture = pixels / 65535.0 if pixels.dtype == "uint16" else pixels / 255.0
@@ -49,7 +48,7 @@ def _pixels(path: str | os.PathLike) -> np.ndarray:
     with opened(data, str(path)) as image:
         if image.mode in _DEEP:
             return np.asarray(image).astype(np.uint16)
-        return np.asarray(image.convert(_mode(image)))
+        return np.asarray(oriented(image).convert(_mode(image)))
 
 
 def _mode(image: Any) -> str:

@@ -1,4 +1,4 @@
-"""Runs data layers through pycaffe's API, in either engine; in old Pythons too, for real Caffe's."""
+"""Data layers run through pycaffe's API, in either engine; in old Pythons too, for Caffe's."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ def run(caffe, job):
     for turn in range(job["passes"]):
         net.forward()
         for name, blob in net.blobs.items():
-            found["%d/%s" % (turn, name)] = blob.data.copy()
+            found["/".join((str(turn), name))] = blob.data.copy()
     np.savez(job["out"], **found)
 
 

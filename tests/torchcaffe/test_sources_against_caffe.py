@@ -71,12 +71,11 @@ NETS = {
     "HDF5Data longer than all": layer("HDF5Data", rows(batch=20)),
     "HDF5Data of types": layer("HDF5Data", rows(), tops="double int small unsigned half"),
     "HDF5Data of other shapes": layer("HDF5Data", rows(source="shapes", batch=4), tops="data"),
-}
     "Data and ImageData twice": "\n".join(
         layer(kind, param, tops=f"data{index} label{index}").replace('"d"', f'"d{index}"')
         for index, (kind, param) in enumerate([
             ("Data", data("images_lmdb")), ("Data", data("images_lmdb", 2)),
-            ("ImageData", listed(batch=1)), ("ImageData", listed("new_height: 5 new_width: 5"))])),
+            ("ImageData", listed(batch=1)), ("ImageData", listed("new_height: 5 new_width: 6"))])),
 }
 
 
@@ -89,7 +88,8 @@ def write_pictures(folder: Path, rng: np.random.Generator) -> list[Path]:
         small = Image.fromarray(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8))
         picture = small.resize((30 + index, 25 + 2 * index), Image.BICUBIC)
         picture = picture.quantize(16) if kind == "P" else picture.convert(kind)
-        paths.append(folder / f"a picture {index}.{'jpg' if index > 3 and kind == 'RGB' else 'png'}")
+        ending = "jpg" if index > 3 and kind == "RGB" else "png"
+        paths.append(folder / f"a picture {index}.{ending}")
         picture.save(paths[-1])
     return paths
 
