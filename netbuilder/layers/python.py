@@ -29,6 +29,7 @@ FORMS = {
         "siftflow_layers.SIFTFlow": 2}.items()},
     "nyud_layers.NYUDSegDataLayer": [("1,C,Y,X", "1,1,Y,X"), ("1,C,Y,X", "1,D,Y,X", "1,1,Y,X")],
     "roi_data_layer.layer.RoIDataLayer": [
+        ("I,3,Y,X", "N,5", "N"),  # Fast R-CNN without boxes to learn
         ("1,3,Y,X", "1,3", "G,5"),  # with a region proposal network: image, its size, boxes
         ("I,3,Y,X", "N,5", "N", "N,K", "N,K"), ("I,3,Y,X", "N,5", "N", "N,K", "N,K", "N,K"),
         # R-FCN: R is 8 where the boxes are of no class, which the file does not tell
@@ -55,9 +56,12 @@ class Python(Layer):
         self.others = [forms for forms in known if forms is not self.forms]
 
     def _fits(self, forms: Sequence[str]) -> bool:
-        """True if the shapes that are given have as many axes as these forms."""
-        return all(len(self.told[top]) == form.count(",") + 1
-                   for top, form in zip(self.tops, forms, strict=True) if top in self.told)
+        """True if the shapes that are given have the axes and the numbers of these forms."""
+        pairs = [(form.split(","), self.told[top])
+                 for top, form in zip(self.tops, forms, strict=True) if top in self.told]
+        return all(len(form) == len(told) and all(
+            int(name) == size for name, size in zip(form, told, strict=True) if name.isdigit())
+            for form, told in pairs)
 
     def shapes(self) -> Sequence[Shape]:
         forms = [form.split(",") for form in self.forms] or [None] * len(self.tops)

@@ -132,8 +132,14 @@ def test_images_of_the_data_layer_are_asked_for():
     text = python("roi_data_layer.layer", "RoIDataLayer", "'num_classes': 21")
     told = {"t0": (1, 3, 600, 800), "t2": (4, 5)}
     assert layer(text, tops=3, told=told).top_shapes == ((1, 3, 600, 800), (1, 3), (4, 5))
-    with pytest.raises(ShapeUnknown, match=r"--input t0=1,3,Y,X$"):
+    with pytest.raises(ShapeUnknown, match=r"--input t0=I,3,Y,X, or 1,3,Y,X$"):
         layer(text, tops=3)
+    with pytest.raises(ShapeUnknown, match=r"--input t1=N,5, or 1,3$"):  # of one image as well
+        layer(text, tops=3, told={"t0": (1, 3, 600, 800)})
+    with pytest.raises(ShapeUnknown, match=r"--input t2=G,5, or N$"):
+        layer(text, tops=3, told={"t0": (1, 3, 600, 800), "t1": (1, 3)})
+    regions = {"t0": (2, 3, 600, 800), "t1": (128, 5)}
+    assert layer(text, tops=3, told=regions).top_shapes[2] == (128,)
     fast = layer(text, tops=6, told={"t0": (2, 3, 600, 800), "t1": (128, 5)})
     assert fast.top_shapes[2:] == ((128,), (128, 84), (128, 84), (128, 84))
 
