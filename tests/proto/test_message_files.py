@@ -51,6 +51,9 @@ WRONG = [
     ("read_net", b'net: "a"',
      ':1:1: NetParameter has no field "net" '
      "(the file is a SolverParameter, not a NetParameter)"),
+    ("read_net", b'net: "a"\nbase_lrr: 1',
+     ':1:1: NetParameter has no field "net" '
+     "(the file is a SolverParameter, not a NetParameter)"),
     ("read_net", caffe_pb2.BlobProto(num=1, data=[1]).SerializeToString(),
      ": is a binary file of another kind than NetParameter"),
     ("read_text", BINARY, ": is a binary file; a NetParameter as text was expected"),
