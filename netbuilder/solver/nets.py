@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def read_solver(path: str | os.PathLike[str]) -> Any:
     elif os.path.isdir(param.snapshot_prefix):
         param.snapshot_prefix = os.path.join(param.snapshot_prefix, Path(path).stem)
     return param
+
+
+def weight_files(values: Iterable[str]) -> list[str]:
+    """The files that ``weights`` names: each value may list several, as in "a,b"."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 def check_snapshot_prefix(param: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from netbuilder.errors import SolverError, one_of
 
 REGULARIZATIONS = ("L1", "L2")
+WITHOUT_MOMENTUM = ("AdaGrad", "RMSProp")  # solver types
 
 
 def learning_rate(param: Any, iteration: int) -> float:
@@ -33,6 +34,19 @@ def check_solver(param: Any) -> None:
         raise SolverError("base_lr is missing: nothing would be learned")
     check_regularization(param)
     check_counts(param)
+    check_momentum(param, param.type)
+
+
+def check_momentum(param: Any, kind: str) -> None:
+    """Raises SolverError where Caffe's constructor of a solver of some type refuses a momentum.
+
+    AdaGrad and RMSProp have none; the ``rms_decay`` of RMSProp is at least 0 and below 1.
+    """
+    if kind in WITHOUT_MOMENTUM and param.momentum:
+        raise SolverError(f"Momentum cannot be used with {kind}: momentum is "
+                          f"{param.momentum:g}, leave it out")
+    if kind == "RMSProp" and not 0 <= param.rms_decay < 1:
+        raise SolverError(f"rms_decay should lie between 0 and 1: it is {param.rms_decay:g}")
 
 
 def check_counts(param: Any) -> None:
@@ -115,6 +129,14 @@ def steps_done(param: Any, iteration: int) -> int:
             break
         done += 1
     return done
+
+
+def current_step(param: Any, iteration: int) -> int:
+    """What a solver state calls ``current_step``: the steps that the rate of an iteration has
+    taken, where the policy counts them."""
+    if param.lr_policy == "step":
+        return max(iteration, 0) // param.stepsize if param.stepsize > 0 else 0
+    return steps_done(param, iteration) if param.lr_policy == "multistep" else 0
 
 
 def _policy(param: Any) -> Policy:

@@ -15,13 +15,22 @@ from netbuilder.torchcaffe.mode import (
 from netbuilder.torchcaffe.net import Gait, Net
 from netbuilder.torchcaffe.ops.base import op_types
 from netbuilder.torchcaffe.rng import Rng
-from netbuilder.torchcaffe.solvers import NesterovSolver, SGDSolver, get_solver
+from netbuilder.torchcaffe.solvers import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    get_solver,
+)
 
 __version__ = "1.0.0"  # of the pycaffe that this is like
 
 __all__ = [
-    "TEST", "TRAIN", "Blob", "Gait", "NesterovSolver", "Net", "NetSpec", "Rng", "SGDSolver",
-    "get_solver", "layer_type_list", "layers", "params", "proto", "set_device", "set_mode_cpu",
+    "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Gait",
+    "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "Rng", "SGDSolver", "get_solver",
+    "layer_type_list", "layers", "params", "proto", "set_device", "set_mode_cpu",
     "set_mode_fast", "set_mode_gpu", "set_random_seed", "synchronize", "to_proto",
 ]
 

@@ -196,6 +196,11 @@ class Blob:
         """Says that the values are not there; reading them raises EngineError with ``why``."""
         self._data.missing = why
 
+    @property
+    def lost(self) -> bool:
+        """True if the values are not there."""
+        return bool(self._data.missing)
+
     def lose_grad(self, why: str) -> None:
         """The same of the gradient."""
         self._diff.missing = why

@@ -72,154 +72,78 @@ class Net:
         self.debug_info = bool(message.debug_info)  # prints means of all blobs as it runs
         self.bf16 = mode.current.bf16 if bf16 is None else bf16
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
-        self.layers: list[Node] = built.nodes
-        self.blobs: OrderedDict[str, Blob] = built.blobs
+        self._layers, self._outputs_named = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
-        self.outputs: list[str] = resolved.outputs
         self._program: Program | None = None
-        self._after_forward: list[Callable[[int], Any]] = []
+        self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         if weights is not None:
             self.copy_from(weights)
 
-    # The parts.
+    # Running, layer by layer.
 
-    @cached_property
-    def params(self) -> OrderedDict[str, list[Blob]]:
-        """The parameter blobs of each layer that has any."""
-        return OrderedDict((node.name, node.blobs) for node in self.layers if node.blobs)
+    def before_forward(self, callback: Callback) -> None:
+        """Has ``callback(index)`` called before each layer's forward pass.
 
-    @cached_property
-    def layer_dict(self) -> OrderedDict[str, Node]:
-        """The layers by name."""
-        return OrderedDict((node.name, node) for node in self.layers)
-
-    @cached_property
-    def inputs(self) -> list[str]:
-        """The blobs of Input layers, which the caller fills."""
-        return [top for node in self.layers if node.type == "Input" for top in node.layer.tops]
-
-    @cached_property
-    def top_names(self) -> OrderedDict[str, list[str]]:
-        """The names of each layer's tops."""
-        return OrderedDict((node.name, node.top_names) for node in self.layers)
-
-    @cached_property
-    def bottom_names(self) -> OrderedDict[str, list[str]]:
-        """The names of each layer's bottoms."""
-        return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.layers)
-
-    # As lists, as pycaffe has them: several losses without a top have one name, "(automatic)".
-
-    @cached_property
-    def _layer_names(self) -> list[str]:
-        return [node.name for node in self.layers]
-
-    @cached_property
-    def _blobs(self) -> list[Blob]:
-        return list(dict.fromkeys(blob for node in self.layers for blob in node.tops))
-
-    @cached_property
-    def _blob_loss_weights(self) -> list[float]:
-        weights = dict.fromkeys(self._blobs, 0.0)
-        for node in self.layers:
-            weights.update(zip(node.tops, node.weights, strict=True))
-        return list(weights.values())
-
-    @cached_property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
-        """The weight of each blob in the loss."""
-        weights = OrderedDict.fromkeys(self.blobs, 0.0)
-        for node in self.layers:
-            for name, weight in zip(node.top_names, node.weights, strict=True):
-                weights[name] = weight or weights[name]
-        return weights
-
-    def loss_weight(self, blob: str) -> float:
-        """The weight of a blob in the loss."""
-        return self.blob_loss_weights[blob]
-
-    # Running, as pycaffe does it.
-
-    def forward(self, blobs: list[str] | None = None, start: str | None = None,
-                end: str | None = None, **kwargs: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs the layers from ``start`` to ``end``, both included, and gives the outputs' data.
-
-        Keywords fill the net's inputs, and then all of them must be given. ``blobs`` names more
-        data to return.
+        While a net has callbacks, all its passes are INSPECTABLE. Under ``set_mode_fast``, where
+        layers are not run one by one, those of ``after_forward`` come when a pass is done, and
+        the others never.
         """
-        wanted = self.outputs if end is None else self.top_names[self._known(end)]
-        self._fill(kwargs, self.inputs, "data", "Input")
-        first = 0 if start is None else self._index(start)
-        if start is None and end is None and self.gait(seen=True) is Gait.FAST:
-            self.test_pass(Gait.FAST)
-        else:
-            self._forward(first, len(self.layers) - 1 if end is None else self._index(end))
-        return {name: self.blobs[name].data for name in {*wanted, *(blobs or [])}}
+        self._callbacks["before forward"].append(callback)
 
-    def backward(self, diffs: list[str] | None = None, start: str | None = None,
-                 end: str | None = None, **kwargs: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs the layers from ``start`` back to ``end`` and gives the inputs' diffs.
+    def after_forward(self, callback: Callback) -> None:
+        """Has ``callback(index)`` called after each layer's forward pass."""
+        self._callbacks["after forward"].append(callback)
 
-        Keywords fill the diffs of the net's outputs. Diffs of parameters add up.
-        """
-        wanted = self.inputs if end is None else self.bottom_names[self._known(end)]
-        self._fill(kwargs, self.outputs, "diff", "Top diff")
-        last = len(self.layers) - 1 if start is None else self._index(start)
-        self._backward(last, 0 if end is None else self._index(end))
-        return {name: self.blobs[name].diff for name in {*wanted, *(diffs or [])}}
+    def before_backward(self, callback: Callback) -> None:
+        """Has ``callback(index)`` called before each layer's backward pass."""
+        self._callbacks["before backward"].append(callback)
 
-    def _forward(self, start: int, end: int) -> torch.Tensor:
-        losses = []
-        for index in range(start, end + 1):
-            losses.append(self.layers[index].forward())
-            if self.debug_info:
-                debug.forward(self.layers[index])
-            self._passed(index)
-        return torch.as_tensor(sum(losses), device=self.device)
+    def after_backward(self, callback: Callback) -> None:
+        """Has ``callback(index)`` called after each layer's backward pass."""
+        self._callbacks["after backward"].append(callback)
 
-    def after_forward(self, callback: Callable[[int], Any]) -> None:
-        """Has ``callback(index)`` called after each layer's forward pass.
-
-        In the fast gait layers are not run one by one: all calls come when the pass is done.
-        """
-        self._after_forward.append(callback)
-
-    def _passed(self, *layers: int) -> None:
-        for callback in self._after_forward:
-            for index in layers:
+    def _call(self, when: str, *layers: int) -> None:
+        for index in layers:
+            for callback in self._callbacks[when]:
                 callback(index)
 
-    def _backward(self, start: int, end: int) -> None:
-        for node in reversed(self.layers[end: start + 1]):
-            node.backward()
+    def _forward(self, start: int, end: int) -> float:
+        """Runs layers by place, both ends included; their part of the loss."""
+        return float(self._run_inspectable(index(start), index(end)))
+
+    def _run_layers(self, start: int, end: int) -> None:
+        whole = (start, end) == (0, len(self.layers) - 1)
+        if whole and self.gait(seen=True) is Gait.FAST:
+            self.test_pass(Gait.FAST)
+        else:
+            self._run_inspectable(start, end)
+
+    def _run_inspectable(self, start: int, end: int) -> torch.Tensor:
+        losses = []
+        for number in range(start, end + 1):
+            self._call("before forward", number)
+            losses.append(self.layers[number].forward())
             if self.debug_info:
-                debug.backward(node)
+                debug.forward(self.layers[number])
+            self._call("after forward", number)
+        return torch.as_tensor(sum(losses), device=self.device)
 
-    def _fill(self, arrays: Mapping[str, np.ndarray], names: list[str], what: str, kind: str
-              ) -> None:
-        if arrays and set(arrays) != set(names):
-            raise GraphError(f"{kind} arguments {sorted(arrays)} do not match the net's "
-                             f"{sorted(names)}")
-        for name, array in arrays.items():
-            blob = self.blobs[name]
-            if len(array) != blob.shape[0]:
-                raise ShapeError(f'{kind} "{name}" is not batch sized: {len(array)} rows, but the '
-                                 f"blob has {blob.shape[0]}")
-            getattr(blob, what)[...] = array
-
-    def _known(self, layer: str) -> str:
-        if layer not in self.layer_dict:
-            raise GraphError(f'no layer is named "{layer}"{did_you_mean(layer, self.layer_dict)}')
-        return layer
-
-    def _index(self, layer: str) -> int:
-        return self.layers.index(self.layer_dict[self._known(layer)])
+    def _backward(self, start: int, end: int) -> None:
+        for number in range(index(start), index(end) - 1, -1):
+            self._call("before backward", number)
+            self.layers[number].backward()
+            if self.debug_info:
+                debug.backward(self.layers[number])
+            self._call("after backward", number)
 
     # Running, as a solver does it.
 
     def gait(self, seen: bool) -> Gait:
         """How to run a pass that somebody may look at afterwards, or not."""
-        return Gait.INSPECTABLE if self.debug_info or (seen and not self.fast) else Gait.FAST
+        if self.debug_info:
+            return Gait.INSPECTABLE
+        seen = seen or any(self._callbacks.values())
+        return Gait.INSPECTABLE if seen and not self.fast else Gait.FAST
 
     def train_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward and backward; adds to the parameters' diffs.
@@ -228,7 +152,7 @@ class Net:
         """
         if gait == Gait.FAST:
             return self._run_fast(backward=True)
-        loss = self._forward(0, len(self.layers) - 1)
+        loss = self._run_inspectable(0, len(self.layers) - 1)
         self._backward(len(self.layers) - 1, 0)
         if self.debug_info:
             debug.all_params(self)
@@ -238,15 +162,21 @@ class Net:
         """One batch forward. Returns the loss."""
         if gait == Gait.FAST:
             return self._run_fast(backward=False)
-        return self._forward(0, len(self.layers) - 1)
+        return self._run_inspectable(0, len(self.layers) - 1)
 
     def _run_fast(self, backward: bool) -> torch.Tensor:
         if self._program is None:
             self._program = Program(self.layers, [self.blobs[name] for name in self.outputs],
                                     self.bf16)
         loss = self._program.run(backward)
-        self._passed(*range(len(self.layers)))
+        self._call("after forward", *range(len(self.layers)))
         return loss
+
+    def show_batch(self) -> None:
+        """Puts the data of the last fast pass into its blobs, where a pass finds them."""
+        for blob, values in (self._program.batch if self._program else {}).items():
+            if blob.lost:
+                blob.put(values)
 
     # Changing.
 
@@ -288,9 +218,3 @@ class Net:
                 mine.layer.fail("cannot share parameters: shapes differ from the other net's")
             for blob, source in zip(mine.blobs, theirs.blobs, strict=True):
                 blob.share_data(source)
-
-    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
-        """Hands images and labels to the net's first layer, a MemoryData layer."""
-        if not self.layers or self.layers[0].type != "MemoryData":
-            raise DataError("set_input_arrays: the net's first layer is no MemoryData layer")
-        self.layers[0].op.source.set_arrays(data, labels)

@@ -63,6 +63,7 @@ class Program:
     def __init__(self, nodes: Sequence[Node], outputs: Iterable[Blob], bf16: bool = False) -> None:
         self._steps = _steps(nodes)
         self._bf16 = bf16
+        self.batch: dict[Blob, torch.Tensor] = {}  # what the last pass had from its sources
         # By blob, not by name: several losses without a top are all called "(automatic)".
         names = {blob: name for node in nodes
                  for blob, name in zip(node.tops, node.top_names, strict=True)}
@@ -129,6 +130,8 @@ class Program:
             values[blob] = top if step.bottoms else self._entering(
                 top.to(blob.device, non_blocking=True))
             blob.lose(self._why[blob])
+            if not step.bottoms:
+                self.batch[blob] = values[blob]
             if weight:
                 ends.append((values[blob], blob.grad.clone()))
 

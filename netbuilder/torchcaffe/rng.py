@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 _SEED_LIMIT = 2**63 - 1
@@ -34,6 +36,15 @@ class Rng:
         if device not in self._others:
             self._others[device] = torch.Generator(device).manual_seed(self.integer())
         return self._others[device]
+
+    def state(self) -> list[torch.Tensor]:
+        """Where all streams stand."""
+        return [stream.get_state() for stream in (self.cpu, *self._others.values())]
+
+    def restore(self, state: Sequence[torch.Tensor]) -> None:
+        """Brings the streams back to where they stood; those begun since go on."""
+        for stream, values in zip((self.cpu, *self._others.values()), state, strict=False):
+            stream.set_state(values)
 
     def integer(self, limit: int = _SEED_LIMIT) -> int:
         """A whole number from 0 to ``limit - 1``; also a seed for someone else's generator."""

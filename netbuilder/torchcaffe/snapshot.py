@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from netbuilder import weights
 from netbuilder.errors import SolverError
 from netbuilder.proto import caffe_pb2
-from netbuilder.solver.nets import check_snapshot_prefix
-from netbuilder.solver.policies import steps_done
+from netbuilder.solver.policies import current_step
+from netbuilder.torchcaffe import exchange
 from netbuilder.torchcaffe.glog import log
 
 if TYPE_CHECKING:
     from netbuilder.torchcaffe.solver import Solver
 
 
-def check(param: Any) -> None:
-    """Raises SolverError if no snapshot could be written as a SolverParameter says."""
-    _check_format(param)
-    check_snapshot_prefix(param)
-
-
-def _check_format(param: Any) -> None:
-    if param.snapshot_format != caffe_pb2.SolverParameter.BINARYPROTO:
-        raise SolverError("snapshot_format: HDF5 cannot be written yet; use BINARYPROTO")
-
-
 def write(solver: Solver) -> None:
-    """Writes weights and state of a solver, each file whole or not at all.
+    """Writes weights and state of a solver in its format, each file whole or not at all.
 
-    Raises SolverError for the format HDF5, BuildError where a file cannot be written.
+    Raises BuildError where a file cannot be written.
     """
     param = solver.param
-    _check_format(param)
+    hdf5 = param.snapshot_format == caffe_pb2.SolverParameter.HDF5
+    form, ending = ("HDF5", ".h5") if hdf5 else ("binary proto", "")
     stem = f"{param.snapshot_prefix}_iter_{solver.iter}"
-    log.info("Snapshotting to binary proto file %s.caffemodel", stem)
-    solver.net.save(f"{stem}.caffemodel", diffs=param.snapshot_diff)
-    log.info("Snapshotting solver state to binary proto file %s.solverstate", stem)
-    weights.write_state(f"{stem}.solverstate", weights.SolverState(
-        iter=solver.iter, learned_net=f"{stem}.caffemodel",
+    model, state = f"{stem}.caffemodel{ending}", f"{stem}.solverstate{ending}"
+    log.info("Snapshotting to %s file %s", form, model)
+    exchange.save(solver.net, model, diffs=param.snapshot_diff, hdf5=hdf5)
+    log.info("Snapshotting solver state to %s file %s", form, state)
+    weights.write_state(state, weights.SolverState(
+        iter=solver.iter, learned_net=model,
         history=[tensor.cpu().numpy() for tensor in solver.history],
-        current_step=steps_done(param, solver.iter - 1),  # as of the last update
-    ))
+        current_step=current_step(param, solver.iter - 1),  # as of the last update
+    ), hdf5=hdf5)
 
 
 def restore(solver: Solver, path: str | os.PathLike[str]) -> None:
-    """Takes iteration, weights and history from a .solverstate.
+    """Takes iteration, weights and history from a .solverstate of either format.
 
     Raises ParseError for a file that is none, SolverError for a history that does not fit the
     net, ShapeError for weights that do not. The learning rate follows from the iteration alone.

@@ -6,6 +6,7 @@ apply_update, share_weights.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -16,12 +17,26 @@ import torch
 
 from netbuilder.glog import output_line
 from netbuilder.proto import text
-from netbuilder.solver.nets import net_to_train, nets_to_test, read_solver
-from netbuilder.solver.policies import check_counts, check_solver, learning_rate
+from netbuilder.solver.nets import (
+    check_snapshot_prefix,
+    net_to_train,
+    nets_to_test,
+    read_solver,
+    weight_files,
+)
+from netbuilder.solver.policies import (
+    check_counts,
+    check_momentum,
+    check_solver,
+    learning_rate,
+)
 from netbuilder.torchcaffe import mode, snapshot
 from netbuilder.torchcaffe.glog import log
-from netbuilder.torchcaffe.net import Net
+from netbuilder.torchcaffe.net import Gait, Net
+from netbuilder.torchcaffe.nonfinite import first_place
 from netbuilder.torchcaffe.rng import Rng
+
+LOOK_EVERY = 20  # iterations: how often to wait for a GPU to see whether the loss is a number
 
 
 class Solver:
@@ -39,10 +54,11 @@ class Solver:
     def __init__(self, solver_file: str | os.PathLike[str]) -> None:
         self.param = read_solver(solver_file)
         check_counts(self.param)
-        if self.param.debug_info:
-            log.warning("debug_info: this engine shows no values of every layer yet")
+        check_momentum(self.param, self.type)
         if self.param.snapshot:
-            snapshot.check(self.param)
+            check_snapshot_prefix(self.param)
+        if self.param.HasField("layer_wise_reduce"):
+            log.info("layer_wise_reduce is for several GPUs: without effect here")
         log.info("Initializing solver from parameters: \n%s", text.dumps(self.param))
         seed = self.param.random_seed
         self._rng = Rng(seed) if seed >= 0 else mode.current.rng
@@ -53,16 +69,17 @@ class Solver:
                         for _ in range(self.histories) for param in self.net.learnable]
         self._callbacks: list[tuple[Callable[[], Any], Callable[[], Any]]] = []
         self._losses: deque[torch.Tensor] = deque(maxlen=self.param.average_loss)
+        self._spoiled = False  # by NaN or infinity, and it was said
         self._shown, self._shown_at = 0.0, 0  # when, and at which iteration, a loss was displayed
         log.info("Solver scaffolding done.")
 
     def _net(self, message: Any) -> Net:
         state = message.state
         net = Net(message, state.phase, state.level, state.stage, rng=self._rng)
-        for files in self.param.weights:
-            for file in files.split(","):
-                log.info("Finetuning from %s", file.strip())
-                net.copy_from(file.strip())
+        net.debug_info = self.param.debug_info
+        for file in weight_files(self.param.weights):
+            log.info("Finetuning from %s", file)
+            net.copy_from(file)
         return net
 
     # What pycaffe has.
@@ -99,7 +116,10 @@ class Solver:
         log.info("Optimization Done.")
 
     def snapshot(self) -> None:
-        """Writes ``<snapshot_prefix>_iter_<iter>.caffemodel`` and ``.solverstate``."""
+        """Writes ``<snapshot_prefix>_iter_<iter>.caffemodel`` and ``.solverstate``.
+
+        Both end in ``.h5`` where the solver says ``snapshot_format: HDF5``.
+        """
         snapshot.write(self)
 
     def restore(self, state_file: str | os.PathLike[str]) -> None:
@@ -128,8 +148,9 @@ class Solver:
             self._test_all()
         for on_start, _ in self._callbacks:
             on_start()
+        self.net.debug_info = self.param.debug_info and self._due("display")
         gait = self.net.gait(seen=last or bool(self._callbacks))
-        losses = [self.net.train_pass(gait) for _ in range(self.param.iter_size)]
+        losses = [self._pass(gait) for _ in range(self.param.iter_size)]
         self._losses.append(sum(losses) / self.param.iter_size)
         if self._due("display"):
             self._display()
@@ -138,6 +159,16 @@ class Solver:
         self.apply_update()
         if self._due("snapshot"):
             self.snapshot()
+
+    def _pass(self, gait: Gait) -> torch.Tensor:
+        """One pass; says once, where looking costs nothing, which layer spoils its loss."""
+        loss = self.net.train_pass(gait)
+        waits = loss.device.type == "cpu" or self._due("display") or self.iter % LOOK_EVERY == 0
+        if waits and not self._spoiled and not math.isfinite(loss):
+            self._spoiled = True
+            log.warning("Iteration %d: the loss is %g; %s. Training goes on, as Caffe's does.",
+                        self.iter, loss, first_place(self.net))
+        return loss
 
     def _due(self, field: str) -> bool:
         """True if the iteration is a multiple of a field of the solver file that is not 0."""

@@ -1,4 +1,4 @@
-"""The solver types: how gradients become updates (sgd_solver.cpp, nesterov_solver.cpp)."""
+"""The solver types: how gradients become updates (Caffe's solvers/*.cpp)."""
 
 from __future__ import annotations
 
@@ -111,7 +111,90 @@ class NesterovSolver(SGDSolver):
         torch._foreach_add_(group.diff, back)
 
 
-SOLVERS: dict[str, type[Solver]] = {cls.type: cls for cls in (SGDSolver, NesterovSolver)}
+class AdaGradSolver(SGDSolver):
+    """Divides by the size of all gradients so far: H = H + g g; w = w - rate g / (sqrt H + delta).
+
+    It takes no momentum.
+    """
+
+    type = "AdaGrad"
+
+    def compute_update_value(self, group: Group, rate: float) -> None:
+        self.remember_squares(group.history[0], group.diff)
+        sizes = torch._foreach_sqrt(group.history[0])
+        torch._foreach_add_(sizes, self.param.delta)
+        torch._foreach_div_(group.diff, sizes)
+        torch._foreach_mul_(group.diff, rate)
+
+    def remember_squares(self, history: Tensors, diff: Tensors) -> None:
+        """Brings the squares of the gradients into H."""
+        torch._foreach_addcmul_(history, diff, diff)
+
+
+class RMSPropSolver(AdaGradSolver):
+    """AdaGrad that forgets: H = rms_decay H + (1 - rms_decay) g g."""
+
+    type = "RMSProp"
+
+    def remember_squares(self, history: Tensors, diff: Tensors) -> None:
+        _average_squares(history, diff, self.param.rms_decay)
+
+
+class AdaDeltaSolver(SGDSolver):
+    """Steps as large as former ones were: u = g sqrt((U + delta) / (H + delta)); w = w - rate u.
+
+    H and U are running means of g g and u u; ``momentum`` is how slowly they forget.
+    """
+
+    type = "AdaDelta"
+    histories = 2
+
+    def compute_update_value(self, group: Group, rate: float) -> None:
+        gradients, updates = group.history
+        _average_squares(gradients, group.diff, self.param.momentum)
+        ratio = torch._foreach_add(updates, self.param.delta)
+        torch._foreach_div_(ratio, torch._foreach_add(gradients, self.param.delta))
+        torch._foreach_sqrt_(ratio)
+        torch._foreach_mul_(group.diff, ratio)
+        _average_squares(updates, group.diff, self.param.momentum)
+        torch._foreach_mul_(group.diff, rate)
+
+
+class AdamSolver(SGDSolver):
+    """Adam: M and V are running means of g and g g; w = w - rate c M / (sqrt V + delta).
+
+    ``momentum`` is beta1, ``momentum2`` beta2. The correction c = sqrt(1 - beta2^t) / (1 -
+    beta1^t) counts from t = 1, and stands outside: delta is not corrected, as PyTorch's eps is.
+    """
+
+    type = "Adam"
+    histories = 2
+
+    def compute_update_value(self, group: Group, rate: float) -> None:
+        means, squares = group.history
+        torch._foreach_mul_(means, self.param.momentum)
+        torch._foreach_add_(means, group.diff, alpha=1 - self.param.momentum)
+        _average_squares(squares, group.diff, self.param.momentum2)
+        sizes = torch._foreach_sqrt(squares)
+        torch._foreach_add_(sizes, self.param.delta)
+        torch._foreach_copy_(group.diff, means)
+        torch._foreach_div_(group.diff, sizes)
+        torch._foreach_mul_(group.diff, rate * self.correction())
+
+    def correction(self) -> float:
+        """What makes up for means that began at 0."""
+        betas = torch.tensor([self.param.momentum, self.param.momentum2], dtype=torch.float64)
+        first, second = 1 - betas ** (self.iter + 1)
+        return float(second.sqrt() / first)
+
+
+def _average_squares(history: Tensors, values: Tensors, decay: float) -> None:
+    torch._foreach_mul_(history, decay)
+    torch._foreach_addcmul_(history, values, values, value=1 - decay)
+
+
+SOLVERS: dict[str, type[Solver]] = {cls.type: cls for cls in (
+    SGDSolver, NesterovSolver, AdaGradSolver, RMSPropSolver, AdaDeltaSolver, AdamSolver)}
 
 
 def get_solver(solver_file: str | os.PathLike[str]) -> Solver:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 from tinynet import write_solver
@@ -92,11 +95,29 @@ def test_a_lost_caffemodel_is_named(tiny):
         made.restore("run_iter_0.solverstate")
 
 
-def test_hdf5_is_not_there_yet_and_says_so(tiny):
-    text = write_solver("solver.prototxt", "plain.prototxt", **BASE)
-    (tiny / text).write_text((tiny / text).read_text() + "\nsnapshot_format: HDF5")
-    with pytest.raises(SolverError, match="HDF5 cannot be written yet; use BINARYPROTO"):
-        caffe.get_solver(text).snapshot()
+def hdf5(**fields):
+    file = write_solver("solver.prototxt", "plain.prototxt", **{**BASE, **fields})
+    (file_path := Path(file)).write_text(file_path.read_text() + "\nsnapshot_format: HDF5")
+    return caffe.get_solver(file)
+
+
+def test_hdf5_holds_the_same(tiny):
+    made = hdf5(type="Adam", snapshot_diff=True)
+    made.step(3)
+    made.snapshot()
+    model, state = "run_iter_3.caffemodel.h5", "run_iter_3.solverstate.h5"
+    assert {path.name for path in tiny.iterdir() if path.name.startswith("run")} == {model, state}
+    stored = read_state(state)
+    assert (stored.iter, stored.learned_net, stored.current_step) == (3, model, 1)
+    history = [tensor.clone() for tensor in made.history]
+    weights = made.net.params["fc"][0].data.copy()
+    with h5py.File(model) as file:
+        np.testing.assert_array_equal(file["diff/fc/0"], made.net.params["fc"][0].diff)
+    made.step(2)
+    made.restore(state)
+    assert made.iter == 3
+    assert all(a.equal(b) for a, b in zip(made.history, history, strict=True))
+    np.testing.assert_array_equal(made.net.params["fc"][0].data, weights)
 
 
 def test_a_place_that_is_gone_leaves_no_half_snapshot(tiny):
