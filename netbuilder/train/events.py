@@ -19,6 +19,15 @@ class Output(NamedTuple):
     loss_weight: float = 0.0
 
 
+class LayerTime(NamedTuple):
+    """What a layer's two passes take on average, in milliseconds."""
+
+    name: str
+    type: str
+    forward: float
+    backward: float
+
+
 @dataclass(frozen=True)
 class Event:
     """Base of all events: when it happened."""
@@ -30,8 +39,8 @@ class Event:
 class Started(Event):
     """The nets stand, the weights are loaded. ``iteration`` is more than 0 when resuming.
 
-    version, python and device are what the engine says of itself; the rest is what was asked
-    for, ``resumed`` a solverstate.
+    version, python, device and gait are what the engine says of itself, ``gait`` if it has several;
+    the rest is what was asked for, ``resumed`` a solverstate.
     """
 
     net: str = ""
@@ -42,6 +51,12 @@ class Started(Event):
     version: str = ""
     python: str = ""
     device: str = ""
+    gait: str = ""
+
+    def who(self) -> str:
+        """The engine and how it computes, in words."""
+        gait = f", {self.gait} gait" if self.gait else ""
+        return f"{self.engine} {self.version} on {self.device}{gait}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,59 @@ class Finished(Event):
 
 
 @dataclass(frozen=True)
+class Batch(Event):
+    """``netbuilder test``: the outputs of batch number ``iteration``."""
+
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored(Event):
+    """``netbuilder test``, its end: loss and outputs averaged over ``iteration`` batches."""
+
+    loss: float
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True)
+class FirstPass(Event):
+    """``netbuilder time``: the passes that are not counted are done."""
+
+    loss: float
+
+
+@dataclass(frozen=True)
+class Lap(Event):
+    """``netbuilder time``: both passes of iteration number ``iteration``, which counts from 1."""
+
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Timing(Event):
+    """``netbuilder time``, its end: milliseconds, averaged over ``iteration`` laps.
+
+    ``total`` is that of all laps. ``fast_forward`` and ``fast_total`` (forward and backward) are
+    the averages of an engine's fast gait.
+    """
+
+    total: float
+    layers: tuple[LayerTime, ...]
+    fast_forward: float | None = None
+    fast_total: float | None = None
+
+    @property
+    def forward(self) -> float:
+        """The forward pass of all layers."""
+        return sum(layer.forward for layer in self.layers)
+
+    @property
+    def backward(self) -> float:
+        """The backward pass of all layers."""
+        return sum(layer.backward for layer in self.layers)
+
+
+@dataclass(frozen=True)
 class Failed:
     """A Python exception ended the engine: its class and text."""
 
@@ -114,7 +182,9 @@ class Failed:
 KINDS: dict[str, type] = {
     "started": Started, "progress": Progress, "iteration": Iteration, "testing": Testing,
     "test": Test, "snapshot": Snapshot, "finished": Finished, "failed": Failed,
+    "batch": Batch, "scored": Scored, "first_pass": FirstPass, "lap": Lap, "timing": Timing,
 }
+ROWS: dict[str, type] = {"outputs": Output, "layers": LayerTime}
 
 
 def decode(line: str) -> Event | Failed:
@@ -122,8 +192,8 @@ def decode(line: str) -> Event | Failed:
     try:
         fields: dict[str, Any] = json.loads(line)
         kind = KINDS[fields.pop("event")]
-        if "outputs" in fields:
-            fields["outputs"] = tuple(Output(*output) for output in fields["outputs"])
+        for name in fields.keys() & ROWS.keys():
+            fields[name] = tuple(ROWS[name](*row) for row in fields[name])
         return kind(**fields)
     except (TypeError, AttributeError, LookupError) as error:
         raise ValueError(f"not an event: {line!r}") from error

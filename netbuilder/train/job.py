@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netbuilder import passes
-from netbuilder.errors import DataError, ShapeUnknown, SolverError, UnknownLayerError, naming
-from netbuilder.graph import resolve
+from netbuilder.errors import SolverError, naming
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.solver.nets import (
     check_snapshot_prefix,
@@ -24,24 +23,27 @@ from netbuilder.solver.nets import (
     read_solver,
 )
 from netbuilder.solver.policies import check_solver, learning_rate
+from netbuilder.train.checks import check_files, check_net, doubting, module_path, weight_files
 
 NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks at the start
-
-SOURCES = {
-    "Data": "data_param", "ImageData": "image_data_param", "HDF5Data": "hdf5_data_param",
-    "WindowData": "window_data_param",
-}
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, and with what; the paths in ``param`` are where the files were found."""
+    """What to train, and with what; the paths in ``param`` are where the files were found.
+
+    ``path`` is where modules of Python layers may be; ``doubts`` are mistakes in the nets that
+    another Caffe may see differently.
+    """
 
     param: Any
     net: Any
     gpu: int | None = None
     weights: tuple[str, ...] = ()
     resume: str | None = None
+    bf16: bool = False
+    path: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def learning_rate(self, iteration: int) -> float:
         """The rate of that iteration's update."""
@@ -52,7 +54,8 @@ class Job:
         param = self.param
         hdf5 = param.snapshot_format == caffe_pb2.SolverParameter.HDF5
         return {
-            "module": module, "solver": text.dumps(steps_only(param)), "gpu": self.gpu,
+            "module": module, "path": self.path, "gpu": self.gpu, "bf16": self.bf16,
+            "solver": text.dumps(steps_only(param)),
             "weights": list(self.weights), "resume": self.resume, "max_iter": param.max_iter,
             "display": param.display, "average_loss": param.average_loss,
             "iter_size": param.iter_size, "test_iter": list(param.test_iter),
@@ -76,34 +79,33 @@ def steps_only(param: Any) -> Any:
 
 def load(
     solver: str | os.PathLike[str], gpu: int | None = None, weights: Sequence[str] = (),
-    snapshot: str | None = None,
+    snapshot: str | None = None, *, level: int | None = None, stages: Sequence[str] = (),
+    bf16: bool = False, foreign: bool = False,
 ) -> Job:
     """The checked job of a solver file; flags mean what the ``caffe train`` tool's mean.
 
-    ``weights`` take the place of those named in the file; a ``snapshot`` of both. Without ``gpu``
-    the file's solver_mode decides, if it is there. Raises ParseError, SolverError, DataError, or
-    what ``resolve`` raises for the nets.
+    ``weights`` take the place of those named in the file; a ``snapshot`` of both. ``level`` takes
+    the place of that of train_state, ``stages`` are added to its. Without ``gpu`` the file's
+    solver_mode decides, if it is there. For a ``foreign`` engine, whose nets may be richer than
+    Caffe's own, a mistake in a net is a doubt. Raises ParseError, SolverError, DataError, or what
+    ``resolve`` raises for the nets.
     """
     if weights and snapshot:
         raise SolverError("give a snapshot to resume from or weights to start from, not both")
-    path = Path(solver)
+    path, nets, doubts = Path(solver), [], []
     with _naming(path):
-        param = read_solver(path)
-        check_solver(param)
-        if param.snapshot or param.snapshot_after_train:
-            check_snapshot_prefix(param)
-        nets = _check_nets(param, path)
-    weights = [] if snapshot else _split(weights or param.weights)
-    for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
-        if file and not Path(file).is_file():
-            raise DataError(f"{kind}: there is no file {file}")
-    for place, net in zip(_places(param, str(path)), nets, strict=True):
-        with naming(place):
-            _check_sources(net)
-            _check_shapes(net)
+        param = _read(path, level, stages)
+        with doubting(foreign, doubts):
+            nets = [net_to_train(param), *nets_to_test(param)]
+    weights = [] if snapshot else weight_files(weights or param.weights)
+    check_files(weights, snapshot)
+    for place, net in zip(_places(param, str(path)), nets, strict=bool(nets)):
+        with doubting(foreign, doubts), naming(place):
+            check_net(net)
     if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
         gpu = param.device_id
-    return Job(param, nets[0], gpu, tuple(weights), snapshot)
+    return Job(param, nets[0] if nets else caffe_pb2.NetParameter(), gpu, tuple(weights), snapshot,
+               bf16, tuple(module_path(path)), tuple(doubts))
 
 
 @contextlib.contextmanager
@@ -115,13 +117,15 @@ def _naming(path: Path) -> Iterator[None]:
         raise SolverError(f"{path}: {error}") from error
 
 
-def _split(weights: Iterable[str]) -> list[str]:
-    """File names: each value may list several, as ``--weights a,b`` does."""
-    return [name.strip() for value in weights for name in value.split(",") if name.strip()]
-
-
-def _check_nets(param: Any, path: Path) -> list[Any]:
-    """The train net and the test nets, where they were found; ``param`` then names those places."""
+def _read(path: Path, level: int | None, stages: Sequence[str]) -> Any:
+    """The checked SolverParameter; it names its nets where they were found."""
+    param = read_solver(path)
+    check_solver(param)
+    if level is not None:
+        param.train_state.level = level
+    param.train_state.stage.extend(stages)
+    if param.snapshot or param.snapshot_after_train:
+        check_snapshot_prefix(param)
     if not param.HasField("max_iter"):
         raise SolverError("max_iter is not set: training would end before it began")
     for name in ("net", "train_net"):
@@ -129,7 +133,7 @@ def _check_nets(param: Any, path: Path) -> list[Any]:
             setattr(param, name, _find(getattr(param, name), name, path))
     for index, file in enumerate(param.test_net):
         param.test_net[index] = _find(file, "test_net", path)
-    return [net_to_train(param), *nets_to_test(param)]
+    return param
 
 
 def _find(file: str, field: str, solver: Path) -> str:
@@ -143,33 +147,8 @@ def _find(file: str, field: str, solver: Path) -> str:
 
 
 def _places(param: Any, solver: str) -> list[str]:
-    """The file of each net of _check_nets; those in the solver itself are in its file."""
+    """The file of each net, the train net first; nets in the solver itself are in its file."""
     generic = param.net or solver
     tests = [solver] * len(param.test_net_param) + list(param.test_net)
     tests += [generic] * (len(param.test_iter) - len(tests))
     return [param.train_net or (solver if param.HasField("train_net_param") else generic), *tests]
-
-
-def _check_shapes(net: Any) -> None:
-    """Raises what an engine would abort with as it sets up the layers.
-
-    An engine may know types that nothing is known of here, and shapes that only it can tell.
-    """
-    with contextlib.suppress(ShapeUnknown, UnknownLayerError):
-        resolve(net, net.state.phase, net.state.level, net.state.stage)
-
-
-def _check_sources(net: Any) -> None:
-    """Raises DataError for a data source or mean file that is not there."""
-    kept = passes.for_phase(net, net.state.phase, net.state.level, net.state.stage)
-    for layer in kept.layer:
-        field = SOURCES.get(layer.type)
-        files = [(f"{field}.source", getattr(layer, field).source)] if field else []
-        if layer.transform_param.mean_file:
-            files.append(("transform_param.mean_file", layer.transform_param.mean_file))
-        for what, file in files:
-            if not os.path.exists(file):
-                raise DataError(
-                    f'layer "{layer.name}" ({layer.type}): {what} "{file}" is not there '
-                    f"(looked in {Path(file).absolute()})"
-                )

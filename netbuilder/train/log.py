@@ -39,7 +39,7 @@ def glog(source: str, text: str) -> str:
 def open_log(path: Path, resume: bool) -> BinaryIO:
     """A log file, unbuffered: gone on with where a run is resumed, else begun anew."""
     try:
-        return path.open("ab" if resume else "wb", buffering=0)
+        return path.open("a+b" if resume else "w+b", buffering=0)
     except OSError as error:
         raise BuildError(f"cannot write the log {path}: {error.strerror}") from error
 
@@ -52,7 +52,7 @@ def lines(event: Event, display: int) -> str:
 
 def _started(event: Started, _: int) -> Iterator[Line]:
     who = f"{event.engine} {event.version} on Python {event.python}, {event.device}"
-    yield "netbuilder", f"Engine {who}"
+    yield "netbuilder", f"Engine {who}{f', {event.gait} gait' if event.gait else ''}"
     if event.resumed:
         yield "caffe.cpp:233", f"Resuming from {event.resumed}"
     yield "caffe.cpp:239", "Starting Optimization"

@@ -1,55 +1,21 @@
 """The child of a training run: speaks pycaffe's API and nothing else, so it drives any engine.
 
-It is sent as text to the engine's own Python (``python -c``), which may be real Caffe's old one in
-a container. So it imports the standard library, numpy and the engine only, in Python 3.6's syntax.
-
-The parent talks over the standard streams: the first line in is the job (JSON), later lines are
-``stop`` or ``snapshot``, and the end of the stream means that the parent is gone. Events go out as
-JSON lines; whatever else is printed goes to stderr, which the parent has put into the log file.
+It is sent to the engine's own Python as text, and talks to the parent by wire.py; see there.
 
 Caffe's own ``Solver::Solve`` says its figures only in its log, rounded. So the solver gets a file
 without display, tests and snapshots, and this loop does them, in Caffe's order (solver.cpp).
 """
 
 import collections
-import importlib
-import json
 import os
-import platform
-import select
-import signal
-import sys
 import tempfile
 import time
-import traceback
 
 import numpy as np
 
+from netbuilder.train.figures import Figures, gait_of, take_fast_gait
+
 HEARTBEAT = 0.25  # seconds between two signs of life
-
-
-class Figures:
-    """What a net's blobs say after a forward pass."""
-
-    def __init__(self, net):
-        self.net, self.outputs = net, list(net.outputs)
-        self.weights = dict(net.blob_loss_weights)
-        self.weighted = [item for item in self.weights.items() if item[1]]
-
-    def loss(self):
-        """The sum of all tops that have a loss weight, outputs or not."""
-        return float(sum(w * np.sum(self.net.blobs[name].data) for name, w in self.weighted))
-
-    def scores(self):
-        """All numbers of the output blobs, flat, in the order in which Caffe counts them."""
-        blobs = [np.ravel(self.net.blobs[name].data) for name in self.outputs]
-        return np.concatenate([np.zeros(0, np.float32)] + blobs)
-
-    def labelled(self, scores):
-        """[blob name, value, loss weight] of each score."""
-        names = [name for name in self.outputs for _ in range(self.net.blobs[name].data.size)]
-        pairs = zip(names, scores)  # noqa: B905 (an old Python's zip has no strict)
-        return [[n, float(value), float(self.weights[n])] for n, value in pairs]
 
 
 class LossWindow:
@@ -215,12 +181,7 @@ def run(caffe, job, emit, requests=lambda: ()):
     ``emit(**event)`` takes the events; ``requests()`` returns the words (``stop``, ``snapshot``)
     that came since it was last asked. Every key of ``job`` is listed in netbuilder/train/job.py.
     """
-    if job["gpu"] is None:
-        caffe.set_mode_cpu()
-    else:
-        caffe.set_device(job["gpu"])
-        caffe.set_mode_gpu()
-    getattr(caffe, "set_mode_fast", lambda: None)()  # the embedded engine: only outputs are read
+    take_fast_gait(caffe, job)
     solver = make_solver(caffe, job["solver"])
     training = Training(solver, job, emit, requests)
     for weights in job["weights"]:
@@ -228,64 +189,7 @@ def run(caffe, job, emit, requests=lambda: ()):
             net.copy_from(weights)
     if job["resume"]:
         solver.restore(job["resume"])
-    emit(event="started", iteration=solver.iter, version=str(caffe.__version__),
-         python=platform.python_version(),
-         device="CPU" if job["gpu"] is None else "GPU {}".format(job["gpu"]))
+    emit(event="started", iteration=solver.iter, gait=gait_of(solver.net))
     training.shown_at = solver.iter
     reason = training.solve()
     emit(event="finished", iteration=solver.iter, reason=reason)
-
-
-class Parent:
-    """The parent, as the child sees it: words come from it, events go to it."""
-
-    def __init__(self):
-        self.pending = b""
-        self.events = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)  # whatever an engine prints belongs into the log
-
-    def job(self):
-        """The first line: what to do."""
-        while b"\n" not in self.pending:
-            self._read()
-        line, self.pending = self.pending.split(b"\n", 1)
-        return json.loads(line.decode())
-
-    def requests(self):
-        """The words that came since the last call."""
-        while select.select([0], [], [], 0)[0]:
-            self._read()
-        words, self.pending = self.pending.decode().split(), b""
-        return words
-
-    def _read(self):
-        data = os.read(0, 65536)
-        if not data:
-            os._exit(1)  # the parent is gone: nobody wants the rest
-        self.pending += data
-
-    def emit(self, **event):
-        """Sends one event."""
-        try:
-            self.events.write(json.dumps(event) + "\n")
-            self.events.flush()
-        except OSError:
-            os._exit(1)
-
-
-def main():
-    """Takes the job, imports the engine, trains; an exception becomes the last event."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the parent takes them and sends words
-    parent = Parent()
-    job = parent.job()
-    try:
-        run(importlib.import_module(job["module"]), job, parent.emit, parent.requests)
-    except Exception as error:
-        traceback.print_exc()
-        parent.emit(event="failed", type=type(error).__name__, text=str(error))
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

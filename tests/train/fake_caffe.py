@@ -31,6 +31,7 @@ class Net:
         self.blob_loss_weights = OrderedDict(outputs)
         self.outputs = list(outputs)
         self.blobs = OrderedDict((name, Blob(0)) for name in outputs)
+        self._blobs, self._blob_loss_weights = list(self.blobs.values()), list(outputs.values())
         self.layers = ["data", "loss"]
         self.passes = 0
         self.after = []

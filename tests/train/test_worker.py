@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import fake_caffe
@@ -13,6 +12,8 @@ import numpy as np
 import pytest
 
 from netbuilder.train import worker
+from netbuilder.train.figures import Figures
+from netbuilder.train.runner import TASKS, child_source
 
 JOB = {
     "module": "fake_caffe", "solver": "test_iter: 3", "gpu": None, "weights": [], "resume": None,
@@ -159,10 +160,18 @@ def test_weights_go_into_every_net(monkeypatch):
     assert seen == ["a", "a", "b", "b"]
 
 
-def test_the_worker_runs_in_an_old_python_without_us():
-    source = Path(worker.__file__).read_text()
-    tree = ast.parse(source, feature_version=(3, 6))
+@pytest.mark.parametrize("task", TASKS)
+def test_the_child_runs_in_an_old_python_without_us(task):
+    tree = ast.parse(child_source(task), feature_version=(3, 6))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import)
                 for alias in node.names}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert imported - set(sys.stdlib_module_names) == {"numpy"}
+
+
+def test_losses_of_one_name_all_count():
+    net = fake_caffe.Net({"loss": 1.0})
+    net._blobs.append(fake_caffe.Blob(5, 7))  # as losses without a top are: nameless, weighted
+    net._blob_loss_weights.append(0.5)
+    net.forward()
+    assert Figures(net).loss() == pytest.approx(fake_caffe.loss_of(0) + 6)
