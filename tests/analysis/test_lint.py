@@ -112,6 +112,12 @@ def test_data_layers_tell_phases_and_stages() -> None:
     assert (idle.code, idle.layer) == ("NB602", "side")
 
 
+def test_two_sources_of_one_phase_are_no_matter_of_phases() -> None:
+    train = "include { phase: TRAIN }"
+    twice = cases.data("one", train) + cases.data("two", train) + cases.fc("data") + cases.LOSS
+    assert codes(found(twice)) == {"NB103"}
+
+
 def test_a_file_for_one_phase_is_not_judged_in_the_other() -> None:
     only = 'include { phase: TEST }'
     deployed = (cases.INPUT + cases.layer("eye", "AbsVal", "data", only)

@@ -48,6 +48,7 @@ class Step:
     """A layer of the walk; ``layer`` is None where it could not be resolved.
 
     ``position`` counts the layers of the whole net. ``bottoms`` has None for a missing blob.
+    ``phased`` is True if a rule of the layer names a phase; ``message`` has its rules no more.
     """
 
     position: int
@@ -55,6 +56,7 @@ class Step:
     layer: Layer | None = None
     bottoms: list[Blob | None] = field(default_factory=list)
     tops: list[Blob] = field(default_factory=list)
+    phased: bool = False
 
     @property
     def is_loss(self) -> bool:
@@ -139,7 +141,9 @@ class Walk:
                 self._problem(RULES, Step(position, message), error)
                 continue
             if kept:
-                yield Step(position, kept[0])
+                rules = *message.include, *message.exclude
+                phased = any(rule.HasField("phase") for rule in rules)
+                yield Step(position, kept[0], phased=phased)
 
     def _take(self, step: Step) -> None:
         self.steps.append(step)
@@ -200,8 +204,10 @@ class Walk:
         step.tops.append(blob)
 
     def _twice(self, step: Step, former: Blob, error: NetbuilderError) -> None:
-        both = step.is_source and former.maker.is_source and former.maker is not step
-        self._problem(DATA if both else TOP, step, error)
+        pair = step, former.maker
+        phases = former.maker is not step and all(one.is_source for one in pair) and not all(
+            one.phased for one in pair)
+        self._problem(DATA if phases else TOP, step, error)
         former.takers.append(step)  # nobody else can take it any more; one mistake will do
 
     def _problem(self, about: str, step: Step, error: Exception, more: str = "") -> None:
