@@ -33,6 +33,9 @@ def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> l
             step.bottoms = [needed or index not in op.never_backward
                             for index, needed in enumerate(step.bottoms)]
             step.params = [True] * len(step.params)
+    for step, op in zip(reach, ops, strict=True):
+        if step.layer and op.always_params:
+            step.params = [True] * len(step.params)
     return reach
 
 

@@ -87,7 +87,7 @@ class LSTM(_Recurrent):
 
     def steps(self, inputs: Tensor, cont: Tensor, states: Tensors, params: Tensors
               ) -> tuple[Tensor, list[Tensor]]:
-        top, cell = _LSTM.apply(inputs, cont, *states, params[0])
+        top, cell = _LSTM.apply(inputs, cont, torch.cat(states), params[0])
         return top, [top.detach()[-1:], cell]
 
 
@@ -138,13 +138,13 @@ class _LSTM(Function):
     """All steps: h (T, N, D) and the last c (1, N, D), which has no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, cont: Tensor, h: Tensor, c: Tensor, weight: Tensor
+    def forward(ctx: Any, inputs: Tensor, cont: Tensor, states: Tensor, weight: Tensor
                 ) -> tuple[Tensor, Tensor]:
         steps, streams, width = inputs.shape
         gates = torch.empty_like(inputs)
         entering, top = inputs.new_empty(2, steps, streams, width // 4)
         cells = inputs.new_empty(steps + 1, streams, width // 4)
-        h, cells[0] = h[0], c[0]
+        h, cells[0] = states
         for t in range(steps):
             torch.mul(h, cont[t], out=entering[t])
             gates[t] = torch.addmm(inputs[t], entering[t], weight.t())
@@ -172,7 +172,7 @@ class _LSTM(Function):
             later_c = to_c * split[t, :, 1]
             later_h = (grads[t].flatten(1) @ weight) * cont[t]
         grads = grads.flatten(2)
-        return grads, None, None, None, _over_steps(grads, entering)
+        return grads, None, None, _over_steps(grads, entering)
 
 
 class _RNN(Function):
