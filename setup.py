@@ -5,10 +5,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 TRAIN = ["torch>=2.6", "numpy>=1.26", "lmdb>=1.4", "pillow>=10", "matplotlib>=3.8",
-         "h5py>=3.10"]
+         "h5py>=3.10", "scipy>=1.11"]
 DEMO = [*TRAIN, "scikit-learn>=1.4"]
 DEV = [*DEMO, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
-       "grpcio-tools>=1.62", "ruff>=0.6",
+       "grpcio-tools>=1.62", "ruff>=0.6", "pydot>=3",
        # Elsewhere it has no wheels; its test is skipped then.
        'atheris>=2.3; sys_platform == "linux" and platform_machine == "x86_64"']
 

@@ -19,7 +19,7 @@ def read_picture(path: str | os.PathLike, gray: bool = False) -> np.ndarray:
     """The picture as float64 (height, width) or (height, width, channels), 0 to 1.
 
     Three channels are RGB and a fourth is alpha; with ``gray`` colours become one number, laid on
-    white where alpha says so. A JPEG is turned as its EXIF says. Raises FileMissing and DataError.
+    white where alpha says so. A JPEG is turned as its EXIF says. Raises FileMissing, DataError.
     """
     pixels = _pixels(path)
     picture = pixels / 65535.0 if pixels.dtype == "uint16" else pixels / 255.0

@@ -31,8 +31,8 @@ def resize(image: np.ndarray, rows: int, cols: int, order: int = 1) -> np.ndarra
     sigma = [max(0.0, (factor - 1) / 2) for factor in shrinkage]
     image = ndimage().gaussian_filter(image, [*sigma, 0], mode="constant")
     # Pixels have area: the first one's centre is half a pixel from the border.
-    places = [np.arange(size, dtype=image.dtype) * image.dtype.type(factor)
-              + image.dtype.type(factor / 2 - 0.5)
+    kind = image.dtype.type if order in _KERNELS else np.float64
+    places = [np.arange(size, dtype=kind) * kind(factor) + kind(factor / 2 - 0.5)
               for size, factor in zip((rows, cols), shrinkage, strict=True)]
     if order in _KERNELS:
         resized = _along_rows(image.swapaxes(0, 1), places[1], order).swapaxes(0, 1)
