@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-import source_driver
 from PIL import Image
+from sources_places import Batches, by_caffe, by_us, layer
 
-import netbuilder.torchcaffe as embedded
 from netbuilder.data.datum import array_to_datum, encoded_datum
 from netbuilder.data.db import write_lmdb
 from netbuilder.data.mean import write_mean
-from netbuilder.proto import caffe_pb2
 
 pytestmark = [pytest.mark.caffe, pytest.mark.torch]
 
-PASSES = 5
 MEAN = 'mean_file: "mean.binaryproto"'
 # What a transformation may say of images of 3x20x24.
 TRANSFORMS = {
@@ -29,12 +24,6 @@ TRANSFORMS = {
     "means": "mean_value: 1.5 mean_value: 2.25 mean_value: 3.1 scale: 0.00390625",
     "mean file": MEAN, "mean file and crop": f"{MEAN} crop_size: 7 scale: 0.3",
 }
-
-
-def layer(kind: str, param: str, transform: str = "", tops: str = "data label") -> str:
-    named = " ".join(f'top: "{top}"' for top in tops.split())
-    told = f"transform_param {{ {transform} }}" if transform else ""
-    return f'layer {{ name: "d" type: "{kind}" {named} {told} {param} }}'
 
 
 def data(source: str, batch: int = 3) -> str:
@@ -133,31 +122,8 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-def by_caffe(run_caffe: Callable, place: Path, nets: dict[str, str], **job: int
-             ) -> dict[str, dict[str, np.ndarray]]:
-    """Every blob of every pass of all nets in real Caffe."""
-    (place / "jobs.json").write_text(json.dumps([
-        the_job(place, f"{number}.caffe", net, **job) for number, net in enumerate(nets.values())]))
-    run_caffe(Path(source_driver.__file__), "caffe", place / "jobs.json", cwd=place)
-    return {name: dict(np.load(place / f"{number}.caffe.npz"))
-            for number, name in enumerate(nets)}
-
-
-def by_us(place: Path, net: str, **job: int) -> dict[str, np.ndarray]:
-    """The same of one net here."""
-    source_driver.run(embedded, the_job(place, "ours", net, **job))
-    return dict(np.load(place / "ours.npz"))
-
-
-def the_job(place: Path, name: str, net: str, phase: int = caffe_pb2.TEST, passes: int = PASSES,
-            seed: int = 1) -> dict:
-    (place / f"{name}.prototxt").write_text(net)
-    return {"net": str(place / f"{name}.prototxt"), "phase": phase, "passes": passes,
-            "seed": seed, "out": str(place / f"{name}.npz")}
-
-
 @pytest.fixture(scope="module")
-def caffes(run_caffe, place) -> dict[str, dict[str, np.ndarray]]:
+def caffes(run_caffe, place) -> dict[str, Batches]:
     return by_caffe(run_caffe, place, NETS)
 
 
