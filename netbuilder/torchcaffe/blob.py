@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
 
 import numpy as np
 import torch
@@ -99,6 +100,7 @@ class Blob:
         self._device = torch.device(device)
         self._data = Storage(self._device)
         self._diff = Storage(self._device)
+        self._borrows_data = self._borrows_diff = False
         self._shape: Shape = ()
         self.reshape(*shape)
 
@@ -120,12 +122,15 @@ class Blob:
         """Dimensions; ``()`` for a scalar."""
         return self._shape
 
-    def reshape(self, *shape: int) -> None:
+    def reshape(self, *shape: int, **kwargs: object) -> None:
         """Changes the shape; memory is kept where it suffices, so values stay in flat order."""
+        if kwargs:
+            raise EngineError("Blob.reshape takes no kwargs: name the dimensions by place")
+        shape = tuple(map(index, shape))
         if len(shape) > MAX_AXES or any(dim < 0 for dim in shape):
             raise ShapeError(f"a blob cannot have the shape {show(shape)}: up to {MAX_AXES} "
                              f"dimensions, each >= 0")
-        self._shape = tuple(int(dim) for dim in shape)
+        self._shape = shape
         self._data.grow(self.count)
 
     @property
@@ -175,6 +180,7 @@ class Blob:
         """Copies a tensor of any shape and layout in; the blob takes its shape."""
         if values.shape != self._shape:
             self.reshape(*values.shape)
+        self._data.grow(self.count)
         self._data.write(values.detach())
 
     def put_grad(self, values: torch.Tensor | float) -> None:
@@ -194,6 +200,8 @@ class Blob:
 
     def lose(self, why: str) -> None:
         """Says that the values are not there; reading them raises EngineError with ``why``."""
+        if self._borrows_data:
+            self._data, self._borrows_data = Storage(self._device), False
         self._data.missing = why
 
     @property
@@ -203,6 +211,8 @@ class Blob:
 
     def lose_grad(self, why: str) -> None:
         """The same of the gradient."""
+        if self._borrows_diff:
+            self._diff, self._borrows_diff = Storage(self._device), False
         self._diff.missing = why
 
     def share_data(self, other: Blob) -> None:
@@ -212,6 +222,14 @@ class Blob:
     def share_diff(self, other: Blob) -> None:
         """From now on the gradient is that of another blob of the same count."""
         self._diff = other._diff
+
+    def borrow_data(self, other: Blob) -> None:
+        """The same, until the values are lost: losing them is not losing the other's."""
+        self._data, self._borrows_data = other._data, True
+
+    def borrow_diff(self, other: Blob) -> None:
+        """The same of the gradient."""
+        self._diff, self._borrows_diff = other._diff, True
 
     def _view(self, flat: torch.Tensor) -> torch.Tensor:
         return flat[: self.count].view(self._shape)

@@ -14,6 +14,7 @@ from netbuilder.torchcaffe.ops.base import Op, make_op
 from netbuilder.torchcaffe.parameters import Param, make_blobs, share
 from netbuilder.torchcaffe.plan import Reach, backward_reach, loss_weights
 from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.vectors import BlobVec
 
 
 @dataclass
@@ -41,11 +42,12 @@ def _node(op: Op, params: list[Blob], reach: Reach, blobs: OrderedDict[str, Blob
           device: torch.device) -> Node:
     layer = op.layer
     bottoms = [blobs[name] for name in layer.bottoms]
-    node = Node(layer, op, bottoms, [], params, loss_weights(layer), reach)
+    node = Node(layer, op, bottoms, [], BlobVec(params), loss_weights(layer), reach)
     for name, shape in zip(node.top_names, layer.top_shapes, strict=True):
         if name not in layer.bottoms:
             blobs[name] = Blob(shape, device)
         node.tops.append(blobs[name])
+    node.share()
     for blob, values in zip(node.tops, op.initial(), strict=True):
         if values is not None:
             blob.put(values)

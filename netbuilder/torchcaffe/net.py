@@ -6,27 +6,25 @@ A solver works with ``learnable``, ``train_pass``, ``test_pass`` and ``clear_par
 
 from __future__ import annotations
 
+import operator
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from enum import Enum
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 
 from netbuilder import graph, passes
-from netbuilder.errors import DataError, GraphError, ShapeError, did_you_mean
-from netbuilder.proto import io
+from netbuilder.proto import caffe_pb2, io
 from netbuilder.torchcaffe import debug, exchange, mode
-from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.build import build_nodes
-from netbuilder.torchcaffe.node import Node
+from netbuilder.torchcaffe.frontend import Frontend
 from netbuilder.torchcaffe.parameters import Param
 from netbuilder.torchcaffe.program import Program
 from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.splits import insert_splits
+from netbuilder.torchcaffe.vectors import LayerVec
 
 
 class Gait(str, Enum):
@@ -43,24 +41,32 @@ class Gait(str, Enum):
     FAST = "fast"
 
 
-class Net:
+Callback = Callable[[int], Any]
+
+
+class Net(Frontend):
     """A network of one phase with its blobs and parameters, able to run.
 
-    ``model`` is the path of a prototxt or a NetParameter. The old order (model, weights, phase)
-    works too. ``rng`` and ``device`` stand in for what ``set_random_seed``, ``set_mode_*`` and
-    ``set_device`` say. Raises a NetbuilderError that names the layer.
+    ``network_file`` is the path of a prototxt, or a NetParameter. pycaffe's old order, (file,
+    weights, phase), works too. ``rng``, ``device`` and ``bf16`` stand in for what
+    ``set_random_seed``, ``set_mode_*`` and ``set_device`` say. Raises a NetbuilderError that names
+    the layer, FileUnreadable for a file that is not there, TypeError for arguments of other kinds.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | Any, phase: int | str, level: int | str = 0,
-        stages: Iterable[str] | None = None, weights: str | None = None, *,
-        rng: Rng | None = None, device: torch.device | str | None = None,
-        bf16: bool | None = None,
+        self, network_file: str | os.PathLike[str] | Any, phase: int | str,
+        level: int | None = None, stages: Iterable[str] | None = None,
+        weights: str | os.PathLike[str] | None = None, *, rng: Rng | None = None,
+        device: torch.device | str | None = None, bf16: bool | None = None,
     ) -> None:
         if isinstance(phase, (str, os.PathLike)):
-            phase, weights, level = int(level), os.fspath(phase), 0
-        message = io.read_net(model) if isinstance(model, (str, os.PathLike)) else model
-        chosen = passes.for_phase(passes.upgrade(message), phase, int(level), stages or ())
+            phase, weights, level = level, phase, None
+        phase, level = operator.index(phase), operator.index(level or 0)
+        weights = None if weights is None else os.fspath(weights)
+        message = network_file
+        if not isinstance(message, caffe_pb2.NetParameter):
+            message = io.read_net(os.fspath(network_file))
+        chosen = passes.for_phase(passes.upgrade(message), phase, level, stages or ())
         resolved = graph.resolve(insert_splits(chosen), phase)
         for layer in resolved.layers:
             for index in range(len(layer.tops)):
@@ -72,12 +78,22 @@ class Net:
         self.debug_info = bool(message.debug_info)  # prints means of all blobs as it runs
         self.bf16 = mode.current.bf16 if bf16 is None else bf16
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
-        self._layers, self._outputs_named = LayerVec(built.nodes), resolved.outputs
+        self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
         self._program: Program | None = None
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         if weights is not None:
             self.copy_from(weights)
+
+    @property
+    def layers(self) -> LayerVec:
+        """The layers in the order of forward."""
+        return self._layers
+
+    @property
+    def outputs(self) -> list[str]:
+        """The blobs that no layer reads, in Caffe's order."""
+        return self._output_names
 
     # Running, layer by layer.
 
@@ -109,7 +125,7 @@ class Net:
 
     def _forward(self, start: int, end: int) -> float:
         """Runs layers by place, both ends included; their part of the loss."""
-        return float(self._run_inspectable(index(start), index(end)))
+        return float(self._run_inspectable(operator.index(start), operator.index(end)))
 
     def _run_layers(self, start: int, end: int) -> None:
         whole = (start, end) == (0, len(self.layers) - 1)
@@ -129,7 +145,7 @@ class Net:
         return torch.as_tensor(sum(losses), device=self.device)
 
     def _backward(self, start: int, end: int) -> None:
-        for number in range(index(start), index(end) - 1, -1):
+        for number in range(operator.index(start), operator.index(end) - 1, -1):
             self._call("before backward", number)
             self.layers[number].backward()
             if self.debug_info:

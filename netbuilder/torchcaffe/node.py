@@ -80,8 +80,26 @@ class Node:
             for blob, shape in zip(self.tops, shapes, strict=True):
                 blob.reshape(*shape)
 
+    def share(self) -> None:
+        """Makes tops that are no blobs of their own in Caffe views of the first bottom."""
+        for blob, weight in zip(self.tops, self.weights, strict=True):
+            if self.op.shares_data:
+                blob.borrow_data(self.bottoms[0])
+            if self.op.shares_diff and not weight:
+                blob.borrow_diff(self.bottoms[0])
+
     def forward(self) -> torch.Tensor | float:
         """Computes the tops from the bottoms' values and returns the layer's part of the loss."""
+        tops = self._compute()
+        self.share()
+        for blob, top in zip(self.tops, tops, strict=True):
+            if top is not None and not self.op.shares_data:
+                blob.put(top)
+            elif top is not None:
+                blob.reshape(*top.shape)
+        return self.loss()
+
+    def _compute(self) -> Sequence[torch.Tensor | None]:
         self.fit([blob.shape for blob in self.bottoms])
         bottoms = [self._leaf(blob, wanted, blob in self.tops)
                    for blob, wanted in zip(self.bottoms, self.wanted, strict=True)]
@@ -93,10 +111,7 @@ class Node:
         for index, diff in left.items():
             self.bottoms[index].put_grad(diff)
         self._record = _Record(bottoms, params, tops) if self.reach.layer else None
-        for blob, top in zip(self.tops, tops, strict=True):
-            if top is not None:
-                blob.put(top)
-        return self.loss()
+        return tops
 
     def loss(self) -> torch.Tensor | float:
         """The tops' values times the loss weights, which Caffe keeps in their diffs."""
@@ -112,14 +127,16 @@ class Node:
     def backward(self) -> None:
         """Sets the bottoms' diffs from the tops' diffs, and adds to the parameters'.
 
-        Raises EngineError where the layer has no backward, or no forward came before.
+        Without a forward before, it is the derivative at what the blobs hold, as in Caffe. Raises
+        EngineError where the layer has no backward.
         """
         if not self.reach.layer:
             return
-        if self._record is None:
-            raise EngineError(f'layer "{self.name}" ({self.type}): backward needs a forward first')
         self.check_backward()
+        if self._record is None:
+            self._compute()
         record = self._record
+        assert record is not None
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
         for index, (blob, leaf) in enumerate(zip(self.blobs, record.params, strict=True)):

@@ -38,6 +38,10 @@ class Op:
     # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
     shaped_by_values: ClassVar[bool] = False
 
+    # True where the tops are the first bottom's memory, and where their diffs are as well.
+    shares_data: ClassVar[bool] = False
+    shares_diff: ClassVar[bool] = False
+
     # True if the gradient needs the top's values, so that nothing may overwrite them.
     keeps_top: bool = True
 

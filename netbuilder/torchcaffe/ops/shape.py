@@ -31,12 +31,15 @@ class Slice(Op):
 class Split(Op):
     """The bottom, several times; its gradient is the sum of theirs."""
 
+    shares_data = True
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [bottoms[0]] * self.layer.top_count
 
 
 class _Reshaped(Op):
-    always_backward = True  # bottom and top share their diff in Caffe
+    shares_data = shares_diff = True
+    always_backward = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [bottoms[0].reshape(self.layer.top_shapes[0])]
