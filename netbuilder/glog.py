@@ -13,5 +13,9 @@ def glog_line(severity: str, when: datetime, place: str, text: str) -> str:
 
 def output_line(phase: str, index: int, name: str, value: float, weight: float) -> str:
     """One number of a net's outputs; with a loss weight also its part in the loss (solver.cpp)."""
-    part = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-    return f"    {phase} net output #{index}: {name} = {value:g}{part}"
+    return f"    {phase} net output #{index}: {name} = {value:g}{loss_part(value, weight)}"
+
+
+def loss_part(value: float, weight: float) -> str:
+    """What an output with a loss weight adds to the loss; nothing for one without."""
+    return f" (* {weight:g} = {weight * value:g} loss)" if weight else ""

@@ -24,6 +24,9 @@ COMMANDS = {
     "upgrade": "netbuilder.cli.upgrade:upgrade",
     "check": "netbuilder.cli.check:check",
     "train": "netbuilder.cli.train:train",
+    "test": "netbuilder.cli.test:test",
+    "time": "netbuilder.cli.time:time",
+    "device-query": "netbuilder.cli.device_query:device_query",
     "caffe": "netbuilder.cli.caffe:caffe",
 }
 
@@ -82,6 +85,7 @@ class LazyGroup(FriendlyMixin, click.Group):
         return list(COMMANDS)  # in the order of a user's day, not of the alphabet
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = name.replace("_", "-")  # Caffe's tool says device_query
         if name not in COMMANDS:
             return None
         module, attribute = COMMANDS[name].split(":")

@@ -38,8 +38,8 @@ class Display:
             click.echo(line)
 
     def _begin(self, event: Started) -> None:
-        click.echo(f"Training {event.net or 'the net'} with {event.engine} {event.version} on "
-                   f"{event.device}: iterations {event.iteration} to {event.max_iter}")
+        click.echo(f"Training {event.net or 'the net'} with {event.who()}: "
+                   f"iterations {event.iteration} to {event.max_iter}")
         if sys.stdout.isatty():
             self.start = event.iteration
             self.bar = click.progressbar(

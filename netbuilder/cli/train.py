@@ -4,85 +4,69 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from netbuilder.cli import flags
 from netbuilder.cli.progress import Display
 from netbuilder.train import job, log, plot
-from netbuilder.train.engines import ENGINES, find_engine
 from netbuilder.train.events import Event, Finished, Snapshot, Test
 from netbuilder.train.runner import Run
 
-
-def one_gpu(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
-    """The device number of ``--gpu 0`` or of ``--gpu all`` on a machine that has one."""
-    if value is None:
-        return None
-    ids = _all_gpus() if value == "all" else value.split(",")
-    if not ids:
-        raise click.BadParameter("nvidia-smi lists no GPU on this machine")
-    if not all(part.strip().isdigit() for part in ids):
-        raise click.BadParameter(f'"{value}" is neither device numbers ("0") nor "all"')
-    if len(ids) > 1:
-        raise click.BadParameter(
-            f"a run uses one GPU so far, not {len(ids)}; choose one of {', '.join(ids)}"
-        )
-    return int(ids[0])
+EFFECTS = click.Choice(["snapshot", "stop", "none"])
 
 
-def _all_gpus() -> list[str]:
-    try:
-        listed = subprocess.run(("nvidia-smi", "-L"), capture_output=True, text=True, check=False)
-    except OSError:
-        return []
-    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-    return [str(number) for number in range(count)]
-
-
-@click.command()
+@click.command(cls=flags.CaffeCommand)
 @click.option("--solver", required=True, metavar="FILE", help="The solver prototxt.")
-@click.option("--gpu", metavar="ID", callback=one_gpu,
-              help='A device number, or "all". [default: the CPU, unless the solver file '
-                   "sets solver_mode: GPU]")
-@click.option("--snapshot", metavar="FILE", help="Resume from this .solverstate.")
-@click.option("--weights", metavar="A,B", help="Start from these .caffemodel files.")
-@click.option("--engine", type=click.Choice(ENGINES), help="[default: torchcaffe]")
-@click.option("--caffe", metavar="INTERPRETER",
-              help="Use real Caffe, from this Python or root folder.")
+@flags.gpu("the CPU, unless the solver file sets solver_mode: GPU")
+@click.option("--snapshot", metavar="FILE", help="Resume from this .solverstate (.solverstate.h5).")
+@click.option("--weights", metavar="A,B", callback=flags.names,
+              help="Start from these .caffemodel (.caffemodel.h5) files.")
+@flags.level
+@flags.stage
+@click.option("--sigint_effect", type=EFFECTS, default="stop", show_default=True,
+              help="What Ctrl-C (SIGINT) does.")
+@click.option("--sighup_effect", type=EFFECTS, default="snapshot", show_default=True,
+              help="What SIGHUP does.")
+@flags.engine
+@flags.caffe
+@flags.bf16
 @click.option("--log", "log_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
               help="The log, in Caffe's format. [default: snapshot_prefix + .log]")
 @click.option("--plot", "plot_file", metavar="FILE",
               type=click.Path(dir_okay=False, path_type=Path),
               help="Draw the loss and accuracy curves to this PNG.")
 def train(
-    *, solver: str, gpu: int | None, snapshot: str | None, weights: str | None,
-    engine: str | None, caffe: str | None, log_file: Path | None, plot_file: Path | None,
+    *, solver: str, gpu: int | None, snapshot: str | None, weights: list[str], level: int,
+    stages: list[str], sigint_effect: str, sighup_effect: str, engine: str | None,
+    caffe: str | None, bf16: bool, log_file: Path | None, plot_file: Path | None,
 ) -> None:
     """Trains a net as its solver says, with the embedded engine or with real Caffe.
 
-    Ctrl-C takes a snapshot and stops, SIGHUP takes one and goes on, as with `caffe train`.
+    By default Ctrl-C takes a snapshot and stops, SIGHUP takes one and goes on, as with `caffe
+    train`. The flags are that tool's, and a single dash will do.
     """
-    if caffe and engine == "torchcaffe":
-        raise click.UsageError("--caffe names real Caffe, --engine torchcaffe the other engine")
-    work = job.load(solver, gpu, [weights] if weights else [], snapshot)
-    found = find_engine(engine or ("caffe" if caffe else "torchcaffe"), caffe)
+    found = flags.chosen_engine(engine, caffe, bf16)
+    work = job.load(solver, gpu, weights, snapshot or None, level=level, stages=stages, bf16=bf16,
+                    foreign=found.foreign)
+    flags.warn(work.doubts)
     if plot_file:
         plot.check(plot_file)
     log_file = log_file or Path(f"{work.param.snapshot_prefix}.log")
-    last = _run(Run(found, work, log_file), Display(work))
+    effects = {signal.SIGINT: sigint_effect, signal.SIGHUP: sighup_effect}
+    last = _run(Run(found, work, log_file), Display(work), effects)
     if plot_file:
         plot.draw(log.read(log_file), plot_file, work.net.name)
     _report(last, solver, log_file, plot_file)
 
 
-def _run(run: Run, display: Display) -> dict[type, Event]:
+def _run(run: Run, display: Display, effects: dict[int, str]) -> dict[type, Event]:
     """Trains; the last event of each kind."""
     last: dict[type, Event] = {}
-    with run, _signals(run), display:
+    with run, _signals(run, effects), display:
         for event in run:
             last[type(event)] = event
             display.show(event)
@@ -90,19 +74,22 @@ def _run(run: Run, display: Display) -> dict[type, Event]:
 
 
 @contextlib.contextmanager
-def _signals(run: Run) -> Iterator[None]:
-    """Caffe's signal effects: SIGINT stops with a snapshot, SIGHUP takes one."""
+def _signals(run: Run, effects: dict[int, str]) -> Iterator[None]:
+    """Gives signals their effects: ``stop``, ``snapshot`` or ``none``, as Caffe's SignalHandler.
+
+    A second signal to stop does not wait for the iteration to end.
+    """
     asked = []
 
-    def interrupt(*_: Any) -> None:
+    def stop(*_: Any) -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append(True)
         click.echo("\nstopping after this iteration; once more ends at once, unsaved", err=True)
         run.ask("stop")
 
-    effects = {signal.SIGINT: interrupt, signal.SIGHUP: lambda *_: run.ask("snapshot")}
-    before = {number: signal.signal(number, effect) for number, effect in effects.items()}
+    acts = {"stop": stop, "snapshot": lambda *_: run.ask("snapshot"), "none": signal.SIG_IGN}
+    before = {number: signal.signal(number, acts[effect]) for number, effect in effects.items()}
     try:
         yield
     finally:

@@ -57,13 +57,15 @@ print("gpu", flush=True)
 class Engine:
     """A command that runs a Python, and the module in it that speaks pycaffe.
 
-    ``env`` is what the command needs on top of the environment it is started in.
+    ``env`` is what the command needs on top of the environment it is started in. A ``foreign``
+    engine is somebody's own: it may accept nets that Caffe as it was released does not.
     """
 
     name: str
     command: tuple[str, ...]
     module: str
     env: Mapping[str, str] = field(default_factory=dict)
+    foreign: bool = False
 
     def argv(self, *arguments: str) -> list[str]:
         """The whole command line; the arguments are Python's: ``-c source`` or a script."""
@@ -158,7 +160,7 @@ def interpreter_engine(interpreter: str) -> Engine:
         raise EngineNotFound(
             f'"{interpreter}" is neither a root folder nor a command that can be run; {REMEDY}'
         )
-    return Engine("caffe", command, "caffe")
+    return Engine("caffe", command, "caffe", foreign=True)
 
 
 def cache_folder() -> Path:

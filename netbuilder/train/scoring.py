@@ -20,7 +20,7 @@ def make_net(caffe, job, **options):
     return net
 
 
-def run(caffe, job, emit, requests=lambda: ()):
+def run(caffe, job, emit, _requests=None):
     """Scores the model that ``job`` names; its keys are listed in netbuilder/train/model.py."""
     take_fast_gait(caffe, job)
     net = make_net(caffe, job)
@@ -31,8 +31,6 @@ def run(caffe, job, emit, requests=lambda: ()):
         scores = figures.scores()
         sums, loss = sums + scores, loss + np.float32(figures.loss())
         emit(event="batch", iteration=batch, outputs=figures.labelled(scores))
-        if "stop" in requests():
-            break
-    count = np.float32(batch + 1)
-    emit(event="scored", iteration=batch + 1, loss=float(loss / count),
+    count = np.float32(job["iterations"])
+    emit(event="scored", iteration=job["iterations"], loss=float(loss / count),
          outputs=figures.labelled(sums / count))
