@@ -1,40 +1,48 @@
 """The embedded engine: pycaffe's surface on PyTorch. ``import netbuilder.torchcaffe as caffe``."""
 
 from netbuilder.proto.caffe_pb2 import TEST, TRAIN
-from netbuilder.spec import NetSpec, layers, params, to_proto
-from netbuilder.torchcaffe import proto
-from netbuilder.torchcaffe.blob import Blob
-from netbuilder.torchcaffe.mode import (
-    set_device,
-    set_mode_cpu,
-    set_mode_fast,
-    set_mode_gpu,
-    set_random_seed,
-    synchronize,
-)
-from netbuilder.torchcaffe.net import Gait, Net
-from netbuilder.torchcaffe.ops.base import op_types
-from netbuilder.torchcaffe.rng import Rng
-from netbuilder.torchcaffe.solvers import (
+from netbuilder.torchcaffe import _caffe, io, net_spec, proto, pycaffe
+from netbuilder.torchcaffe._caffe import (
+    NCCL,
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,
+    Blob,
     NesterovSolver,
+    Net,
     RMSPropSolver,
     SGDSolver,
+    Timer,
+    __version__,
     get_solver,
+    has_nccl,
+    init_log,
+    layer_type_list,
+    log,
+    set_device,
+    set_mode_cpu,
+    set_mode_gpu,
+    set_multiprocess,
+    set_random_seed,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
 )
-
-__version__ = "1.0.0"  # of the pycaffe that this is like
+from netbuilder.torchcaffe.classifier import Classifier
+from netbuilder.torchcaffe.detector import Detector
+from netbuilder.torchcaffe.install import install_as_caffe
+from netbuilder.torchcaffe.mode import set_mode_fast, synchronize
+from netbuilder.torchcaffe.net import Gait
+from netbuilder.torchcaffe.net_spec import NetSpec, layers, params, to_proto
+from netbuilder.torchcaffe.rng import Rng
 
 __all__ = [
-    "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Gait",
-    "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "Rng", "SGDSolver", "get_solver",
-    "layer_type_list", "layers", "params", "proto", "set_device", "set_mode_cpu",
-    "set_mode_fast", "set_mode_gpu", "set_random_seed", "synchronize", "to_proto",
+    "NCCL", "TEST", "TRAIN", "AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "Blob", "Classifier",
+    "Detector", "Gait", "NesterovSolver", "Net", "NetSpec", "RMSPropSolver", "Rng", "SGDSolver",
+    "Timer", "__version__", "_caffe", "get_solver", "has_nccl", "init_log", "install_as_caffe",
+    "io", "layer_type_list", "layers", "log", "net_spec", "params", "proto", "pycaffe",
+    "set_device", "set_mode_cpu", "set_mode_fast", "set_mode_gpu", "set_multiprocess",
+    "set_random_seed", "set_solver_count", "set_solver_rank", "solver_count", "solver_rank",
+    "synchronize", "to_proto",
 ]
-
-
-def layer_type_list() -> list[str]:
-    """The layer types that this engine computes."""
-    return sorted(op_types())

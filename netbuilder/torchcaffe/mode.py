@@ -7,6 +7,7 @@ is given its own ``rng`` or ``device`` does not look here.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 
 import torch
@@ -18,12 +19,16 @@ from netbuilder.torchcaffe.rng import Rng
 @dataclass
 class Mode:
     """The device number that ``set_device`` chose, whether it is used, whether only outputs will
-    be looked at, whether the fast gait may compute in bfloat16, and the generator."""
+    be looked at, whether the fast gait may compute in bfloat16, what a script for several GPUs
+    said of its solvers, and the generator."""
 
     gpu: bool = False
     device_id: int = 0
     fast: bool = False
     bf16: bool = False
+    solver_count: int = 1
+    solver_rank: int = 0
+    multiprocess: bool = False
     rng: Rng = field(default_factory=Rng)
 
     @property
@@ -59,7 +64,7 @@ def set_mode_fast(bf16: bool = False) -> None:
 
 def set_device(device_id: int) -> None:
     """Chooses the GPU for nets made after this. Raises EngineError if there is no such GPU."""
-    count = torch.cuda.device_count()
+    device_id, count = operator.index(device_id), torch.cuda.device_count()
     if not 0 <= device_id < count:
         raise EngineError(f"set_device: no GPU {device_id}; PyTorch finds {count}")
     current.device_id = device_id
@@ -72,5 +77,40 @@ def synchronize() -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Starts the random numbers of nets made after this anew."""
+    """Starts the random numbers of nets made after this anew; OverflowError below 0."""
+    if operator.index(seed) < 0:
+        raise OverflowError(f"set_random_seed: {seed} is below 0")
     current.rng.seed(seed)
+
+
+# What a script for several GPUs asks and says. One solver is all that this engine has: see NCCL.
+
+
+def has_nccl() -> bool:
+    """Whether several GPUs can train together: no."""
+    return False
+
+
+def solver_count() -> int:
+    """How many solvers a script said that there are; 1 if it said nothing."""
+    return current.solver_count
+
+
+def set_solver_count(count: int) -> None:
+    """Says how many solvers there are."""
+    current.solver_count = operator.index(count)
+
+
+def solver_rank() -> int:
+    """Which of the solvers this process has; 0 if nothing was said."""
+    return current.solver_rank
+
+
+def set_solver_rank(rank: int) -> None:
+    """Says which of the solvers this process has."""
+    current.solver_rank = operator.index(rank)
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Says whether each solver is a process of its own."""
+    current.multiprocess = bool(multiprocess)

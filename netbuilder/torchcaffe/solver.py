@@ -32,9 +32,11 @@ from netbuilder.solver.policies import (
 )
 from netbuilder.torchcaffe import mode, snapshot
 from netbuilder.torchcaffe.glog import log
+from netbuilder.torchcaffe.nccl import NCCL
 from netbuilder.torchcaffe.net import Gait, Net
 from netbuilder.torchcaffe.nonfinite import first_place
 from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.vectors import NetVec
 
 LOOK_EVERY = 20  # iterations: how often to wait for a GPU to see whether the loss is a number
 
@@ -63,7 +65,7 @@ class Solver:
         seed = self.param.random_seed
         self._rng = Rng(seed) if seed >= 0 else mode.current.rng
         self.net = self._net(net_to_train(self.param))
-        self.test_nets = [self._net(net) for net in nets_to_test(self.param)]
+        self.test_nets = NetVec(self._net(net) for net in nets_to_test(self.param))
         self.iter = 0
         self.history = [torch.zeros_like(param.blob.tensor)
                         for _ in range(self.histories) for param in self.net.learnable]
@@ -127,10 +129,17 @@ class Solver:
         snapshot.restore(self, state_file)
 
     def add_callback(
-        self, on_start: Callable[[], Any], on_gradients_ready: Callable[[], Any]
+        self, on_start: Callable[[], Any] | NCCL,
+        on_gradients_ready: Callable[[], Any] | None = None,
     ) -> None:
-        """Has ``on_start()`` called before each iteration's passes, the other before its update."""
-        self._callbacks.append((on_start, on_gradients_ready))
+        """Has ``on_start()`` called before each iteration's passes, the other before its update.
+
+        An NCCL may stand alone; it has nothing to do.
+        """
+        if on_gradients_ready is not None:
+            self._callbacks.append((on_start, on_gradients_ready))
+        elif not isinstance(on_start, NCCL):
+            raise TypeError("add_callback: two functions are expected, or an NCCL")
 
     def share_weights(self, net: Net) -> None:
         """Makes another net use the weights of this solver's."""

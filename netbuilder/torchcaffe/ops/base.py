@@ -35,6 +35,8 @@ class Op:
     refuses_backward: tuple[int, ...] = ()
     # False where Caffe's backward itself is NOT_IMPLEMENTED.
     differentiable: ClassVar[bool] = True
+    # True if backward works on the net's blobs: the fast gait has none.
+    needs_blobs: ClassVar[bool] = False
     # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
     shaped_by_values: ClassVar[bool] = False
 
@@ -72,6 +74,10 @@ class Op:
     def sets_grad(self, index: int) -> bool:
         """True where Caffe's layer sets the diff of a parameter instead of adding to it."""
         return False
+
+    def made(self) -> Sequence[Any]:
+        """The parameter blobs, where the layer itself makes and fills them."""
+        return ()
 
     def fillers(self) -> Sequence[Any]:
         """A FillerParameter for each parameter blob; by default all zero."""
@@ -114,6 +120,11 @@ def op_types() -> dict[str, type[Op]]:
     import netbuilder.torchcaffe.ops  # noqa: F401  (registers them)
 
     return _OPS
+
+
+def layer_type_list() -> list[str]:
+    """The layer types that this engine computes."""
+    return sorted(op_types())
 
 
 def make_op(layer: Layer, rng: Rng) -> Op:
