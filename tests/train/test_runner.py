@@ -203,8 +203,8 @@ def figures(log: str) -> tuple[list[str], list[float]]:
 
 @pytest.mark.caffe
 def test_a_failed_check_carries_its_last_words(real_caffe, here):
-    solver = write_run(here, network=NET.replace("scale:", "crop_size: 9 scale:"))
-    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*crop_size \(4 vs. 9\).*log: log.engine.log"):
+    solver = write_run(here, network=NET.replace("scale:", "mean_value: [1, 2] scale:"))
+    with pytest.raises(CaffeCrashed, match=r"SIGABRT.*mean_value.*log: log.engine.log"):
         train(real_caffe, solver)
 
 
