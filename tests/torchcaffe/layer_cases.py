@@ -67,7 +67,8 @@ def extras(resolved: graph.Graph, random: Random) -> Arrays:
                 values = np.abs(values) + 0.5
             found[f"param/{layer.name}/{index}"] = values
     last = resolved.layers[-1]
-    if not last.auto_top and not list(last.message.loss_weight):
+    varies = last.type == "Filter"  # how much of its diff there is
+    if not last.auto_top and not list(last.message.loss_weight) and not varies:
         found.update((f"diff/{top}", normal(random, *shape))
                      for top, shape in zip(last.tops, last.top_shapes, strict=True))
     return found
@@ -211,42 +212,6 @@ def eltwise(random: Random) -> tuple[Arrays, str]:
     return layer("Eltwise", arrays, f"eltwise_param {{ {fields} }}")
 
 
-def concat(random: Random) -> tuple[Arrays, str]:
-    shape = [size(random, 1, 4) for _ in range(random.randint(1, 4))]
-    axis = random.randrange(len(shape))
-    arrays = {}
-    for number in range(random.randint(1, 4)):
-        shape[axis] = size(random, 1, 4)
-        arrays[f"x{number}"] = normal(random, *shape)
-    along = random.choice((axis, axis - len(shape)))
-    return layer("Concat", arrays, f"concat_param {{ axis: {along} }}")
-
-
-def slices(random: Random) -> tuple[Arrays, str]:
-    shape = [size(random, 4, 8) for _ in range(random.randint(1, 4))]
-    axis, tops = random.randrange(len(shape)), random.randint(1, 3)
-    points = sorted(random.sample(range(1, shape[axis]), tops - 1))
-    given = field("slice_point", points) if shape[axis] % tops or random.random() < 0.5 else ""
-    return layer("Slice", {"x": normal(random, *shape)},
-                 f"slice_param {{ axis: {axis} {given} }}", tops)
-
-
-def flatten(random: Random) -> tuple[Arrays, str]:
-    axes = random.randint(2, 5)
-    first = random.randrange(axes)
-    last = random.randrange(first, axes)
-    return layer("Flatten", {"x": normal(random, *(size(random, 1, 4) for _ in range(axes)))},
-                 f"flatten_param {{ axis: {first} end_axis: {last - axes} }}")
-
-
-def reshape(random: Random) -> tuple[Arrays, str]:
-    dims, axis = random.choice((([0, -1], 0), ([0, 0, 12], 0), ([-1, 3], 1), ([4, 2, 3], 1),
-                                ([2, 6], 1), ([12, -1], 0)))
-    shape = " ".join(f"dim: {dim}" for dim in dims)
-    return layer("Reshape", {"x": normal(random, 2, 4, 3, 2)[..., : random.choice((1, 2))]},
-                 f"reshape_param {{ axis: {axis} shape {{ {shape} }} }}")
-
-
 def inner_product(random: Random) -> tuple[Arrays, str]:
     shape = [size(random, 1, 4) for _ in range(random.randint(2, 4))]
     fields = some(random, bias_term=False, transpose=True,
@@ -261,40 +226,6 @@ def softmax(random: Random) -> tuple[Arrays, str]:
     return layer("Softmax", {"x": normal(random, *shape) * 5}, f"softmax_param {{ axis: {axis} }}")
 
 
-def _scores(random: Random, scale: float = 1) -> tuple[np.ndarray, int, tuple[int, ...]]:
-    shape = (size(random, 2, 4), size(random, 2, 6), *(size(random, 1, 4) for _ in
-                                                       range(random.choice((0, 1, 2)))))
-    return normal(random, *shape) * scale, shape[1], (shape[0], *shape[2:])
-
-
-def softmax_loss(random: Random) -> tuple[Arrays, str]:
-    scores, classes, where = _scores(random, random.choice((1, 10, 200)))
-    ignored = random.choice((None, -1, 1, 255))
-    settings = some(random, normalization=random.choice(("FULL", "VALID", "BATCH_SIZE", "NONE")),
-                    normalize=random.random() < 0.5)
-    settings += f" ignore_label: {ignored}" if ignored is not None else ""
-    arrays = {"x": scores, "label": labels(random, classes, *where, ignored=ignored)}
-    return layer("SoftmaxWithLoss", arrays, f"loss_param {{ {settings} }} "
-                 + some(random, loss_weight=0.3), tops=random.choice((0, 1, 1)))
-
-
-def euclidean(random: Random) -> tuple[Arrays, str]:
-    shape = [size(random, 1, 4) for _ in range(random.randint(1, 4))]
-    other = [shape[0], int(np.prod(shape[1:]))] if random.random() < 0.3 else shape
-    return layer("EuclideanLoss", {"x": normal(random, *shape), "y": normal(random, *other)},
-                 some(random, loss_weight=2.5))
-
-
-def accuracy(random: Random) -> tuple[Arrays, str]:
-    scores, classes, where = _scores(random)
-    ignored = random.choice((None, None, 1, -1))
-    fields = f"top_k: {random.randint(1, classes)}"
-    fields += f" ignore_label: {ignored}" if ignored is not None else ""
-    arrays = {"x": np.round(scores), "label": labels(random, classes, *where, ignored=ignored)}
-    return layer("Accuracy", arrays, f"accuracy_param {{ {fields} }}",
-                 tops=random.choice((1, 2)))
-
-
 def power(random: Random) -> str:
     fields = some(random, power=random.choice((0, 0.5, 2, 3)), scale=0.7, shift=4)
     return f"power_param {{ {fields} }}"
@@ -302,19 +233,15 @@ def power(random: Random) -> str:
 
 DRAWS: dict[str, tuple[int, Draw]] = {
     "AbsVal": (2, neuron("AbsVal")),
-    "Accuracy": (12, accuracy),
     "BNLL": (2, neuron("BNLL")),
     "BatchNorm": (40, batch_norm),
     "Bias": (10, along_axes("Bias", "bias_param")),
     "Clip": (3, neuron("Clip", lambda _: "clip_param { min: -0.5 max: 1 }")),
-    "Concat": (8, concat),
     "Convolution": (40, convolution("Convolution")),
     "Deconvolution": (25, convolution("Deconvolution")),
     "ELU": (3, neuron("ELU", lambda r: f"elu_param {{ {some(r, alpha=0.5)} }}")),
     "Eltwise": (16, eltwise),
-    "EuclideanLoss": (6, euclidean),
     "Exp": (5, neuron("Exp", lambda r: f"exp_param {{ {some(r, base=2, scale=0.5, shift=1)} }}")),
-    "Flatten": (5, flatten),
     "InnerProduct": (12, inner_product),
     "LRN": (12, lrn),
     "Log": (5, neuron("Log", lambda r: f"log_param {{ {some(r, base=2, scale=0.5, shift=1)} }}",
@@ -323,27 +250,11 @@ DRAWS: dict[str, tuple[int, Draw]] = {
     "Pooling": (40, pooling),
     "Power": (8, neuron("Power", power, positive=True)),
     "ReLU": (5, neuron("ReLU", lambda r: f"relu_param {{ {some(r, negative_slope=0.1)} }}")),
-    "Reshape": (8, reshape),
     "Scale": (16, along_axes("Scale", "scale_param")),
     "Sigmoid": (2, neuron("Sigmoid")),
-    "Slice": (8, slices),
     "Softmax": (6, softmax),
-    "SoftmaxWithLoss": (20, softmax_loss),
     "Swish": (3, neuron("Swish", lambda r: f"swish_param {{ {some(r, beta=0.5)} }}")),
     "TanH": (2, neuron("TanH")),
     "Threshold": (3, neuron("Threshold", lambda _: "threshold_param { threshold: 1 }",
                             values=ties)),
 }
-
-FORWARD_ONLY = {"Accuracy", "Threshold"}
-
-
-def all_cases() -> dict[str, Case]:
-    """Every case by name; the same ones each time."""
-    found = {}
-    for type_name, (count, draw) in DRAWS.items():
-        random = Random(type_name)
-        for number in range(count):
-            name = f"{type_name}-{number}"
-            found[name] = make(name, draw, random, type_name not in FORWARD_ONLY)
-    return found

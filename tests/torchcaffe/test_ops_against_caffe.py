@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from against import Numbers, assert_near, by_caffe, by_us
-from layer_cases import all_cases
+from grid import all_cases
 
 CASES = all_cases()
 TOLERANCE = 1e-5

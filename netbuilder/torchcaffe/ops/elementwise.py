@@ -66,7 +66,7 @@ class ArgMax(Op):
         if axis is None and x.dim() == 1:
             x = x.unsqueeze(1)
         along = 1 if axis is None else axis
-        values, places = x.flip(along).sort(along, descending=True, stable=True)
+        values, places = x.flip(along).sort(dim=along, descending=True, stable=True)
         values = values.narrow(along, 0, layer.top_k)
         places = (x.shape[along] - 1 - places.narrow(along, 0, layer.top_k)).to(x.dtype)
         if not layer.fields.out_max_val:

@@ -251,4 +251,5 @@ class ContrastiveLoss(Loss):
             apart, slope = lacking.clamp(min=0).square(), -lacking / (distance + 1e-4)
         loss = torch.where(alike, square, apart).sum() / (2 * number)
         slope = torch.where(alike, 1.0, slope * (lacking > 0))
-        return [with_gradient_of((difference * slope.unsqueeze(1)).sum() / number, loss)]
+        pull = difference.detach() * slope.unsqueeze(1) / number
+        return [with_gradient_of((difference * pull).sum(), loss)]
