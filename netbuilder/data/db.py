@@ -1,4 +1,4 @@
-"""LMDB databases of Datum: writing one whole or not at all, and walking through one."""
+"""Databases of Datum: writing an LMDB whole or not at all, walking through it or a LevelDB."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from google.protobuf.message import DecodeError
 
+from netbuilder.data import leveldb
 from netbuilder.data.datum import datum_shape
 from netbuilder.data.regular import check_regular
 from netbuilder.errors import DataError
@@ -61,41 +62,42 @@ def write_lmdb(
 
 
 class Cursor:
-    """A place in an LMDB of Datum: walks in the order of the keys and wraps around at the end.
+    """A place in a database of Datum: walks in the order of the keys and wraps around at the end.
 
     Source: DataLayer::Next of data_layer.cpp. `backend` is what the layer's data_param says;
     None asks the folder. Raises DataError, naming the path, for whatever cannot be read.
     """
 
     def __init__(self, source: str | os.PathLike, backend: int | None = None) -> None:
-        self.source = os.fspath(source)
-        _check_backend(Path(source), backend)
+        self.source, folder = os.fspath(source), Path(source)
+        self._kind = _kind(folder, backend)
+        self._errors = _READERS[self._kind].errors(folder)
         with self._explained():
-            self._environment = _environment(Path(source))
-            self._cursor = self._environment.begin().cursor()
-            if not self._cursor.first():
-                raise DataError(f"{self.source} is an empty LMDB: no image was written to it")
+            self._walk = _READERS[self._kind].walk(folder)
+            if not self._walk.first():
+                raise DataError(
+                    f"{self.source} is an empty {self._kind}: no image was written to it")
 
     def next(self) -> Any:
         """The Datum here; moves on to the next, after the last one to the first."""
         with self._explained():
-            datum = caffe_pb2.Datum.FromString(self._cursor.value())
-            if not self._cursor.next():
-                self._cursor.first()
+            datum = caffe_pb2.Datum.FromString(self._walk.value())
+            if not self._walk.next():
+                self._walk.first()
         return datum
 
     def __len__(self) -> int:
-        return self._environment.stat()["entries"]
+        return len(self._walk)
 
     def __iter__(self) -> Iterator[Any]:
         """Every Datum once, from the first key; leaves the cursor at the first key."""
-        self._cursor.first()
+        self._walk.first()
         return islice(iter(self.next, None), len(self))
 
     def close(self) -> None:
         """Lets the file go; a closed cursor reads no more."""
-        self._cursor.close()
-        del self._cursor, self._environment
+        self._walk.close()
+        del self._walk
 
     def __enter__(self) -> Cursor:
         return self
@@ -105,27 +107,63 @@ class Cursor:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        import lmdb
-
         try:
             yield
         except DecodeError as error:
             raise DataError(f"{self.source}: an entry is no Datum, Caffe's image message; "
                             "write the database again") from error
-        except (lmdb.Error, OSError) as error:
-            raise DataError(f"{self.source} is no readable LMDB ({error}); "
+        except self._errors as error:
+            what = error.args[0] if error.args else ""
+            said = what.decode(errors="replace") if isinstance(what, bytes) else error  # plyvel's
+            raise DataError(f"{self.source} is no readable {self._kind} ({said}); "
                             "write the database again") from error
 
 
 def first_datum_shape(
     path: str | os.PathLike, color: bool | None = None
 ) -> tuple[int, int, int]:
-    """Channels, height and width of the first image of an LMDB, as it is stored there.
+    """Channels, height and width of the first image of a database, as it is stored there.
 
     `color` acts on encoded images only, as in Caffe: to three channels, to one, or as they are.
     """
     with Cursor(path) as cursor:
         return datum_shape(cursor.next(), color)
+
+
+class _LmdbWalk:
+    """A place in an LMDB."""
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = _environment(folder)
+        self._cursor = self._environment.begin().cursor()
+        self.first, self.next, self.value = (
+            self._cursor.first, self._cursor.next, self._cursor.value)
+
+    def __len__(self) -> int:
+        return self._environment.stat()["entries"]
+
+    def close(self) -> None:
+        self._cursor.close()
+        del self._environment, self._cursor, self.first, self.next, self.value
+
+
+def _lmdb_errors(folder: Path) -> tuple[type[Exception], ...]:
+    try:
+        import lmdb
+    except ImportError as error:
+        raise DataError(f'reading {folder} needs lmdb: pip install "netbuilder[train]"') from error
+    return lmdb.Error, OSError
+
+
+class _Reader(NamedTuple):
+    """What reads a kind of database, and what that may raise."""
+
+    walk: type[_LmdbWalk] | type[leveldb.LevelDbWalk]
+    errors: Callable[[Path], tuple[type[Exception], ...]]
+
+
+_READERS = {"LMDB": _Reader(_LmdbWalk, _lmdb_errors),
+            "LevelDB": _Reader(leveldb.LevelDbWalk, leveldb.errors)}
 
 
 def _environment(folder: Path) -> lmdb.Environment:
@@ -147,8 +185,9 @@ def _environment(folder: Path) -> lmdb.Environment:
     return found
 
 
-def _check_backend(folder: Path, backend: int | None) -> None:
-    """Raises DataError, with the remedy, for whatever is not an LMDB where one is wanted."""
+def _kind(folder: Path, backend: int | None) -> str:
+    """The kind of database that a folder holds. DataError, with the remedy, if it is none, or
+    another than the layer says."""
     try:
         check_regular(folder / "data.mdb")
     except OSError as error:
@@ -159,17 +198,15 @@ def _check_backend(folder: Path, backend: int | None) -> None:
         raise DataError(f"the database {folder} is {what} (looked in {folder.absolute()}); "
                         "write it, or set source in data_param to where it is")
     if (folder / "CURRENT").exists():
-        raise DataError(f"{folder} is a LevelDB, which is not read here; write the images as an "
-                        "LMDB (convert_imageset --backend lmdb) and set backend: LMDB")
+        if backend == caffe_pb2.DataParameter.LMDB:
+            raise DataError(f"{folder} is a LevelDB but its layer says LMDB; set backend: LEVELDB")
+        return "LevelDB"
     if not (folder / "data.mdb").exists():
         raise DataError(f"the folder {folder} holds no database (no data.mdb in it)")
     if backend == caffe_pb2.DataParameter.LEVELDB:
         raise DataError(f"{folder} is an LMDB but its layer says LEVELDB, which is Caffe's "
                         "default; add backend: LMDB to data_param")
-    try:
-        import lmdb  # noqa: F401
-    except ImportError as error:
-        raise DataError(f'reading {folder} needs lmdb: pip install "netbuilder[train]"') from error
+    return "LMDB"
 
 
 def _check_free(target: Path, overwrite: bool) -> None:

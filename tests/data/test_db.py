@@ -100,11 +100,6 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def make_leveldb(path: Path) -> None:
-    path.mkdir()
-    (path / "CURRENT").write_text("MANIFEST-000001\n")
-
-
 def make_lmdb_of(path: Path, value: bytes | None) -> None:
     import lmdb
 
@@ -128,13 +123,12 @@ def make_file(path: Path, data: bytes) -> None:
     (lambda path: None, "not there .* or set source"),
     (lambda path: path.write_text(""), "a file, not a folder"),
     (Path.mkdir, "no data.mdb"),
-    (make_leveldb, "LevelDB.*convert_imageset"),
     (lambda path: make_file(path, b""), "no readable LMDB"),
     (lambda path: make_file(path, b"noise" * 9999), "no readable LMDB .* write the database again"),
     (lambda path: make_lmdb_of(path, None), "empty LMDB"),
     (lambda path: make_lmdb_of(path, b"\xff\xff"), "no Datum"),
     (make_truncated, "cut short"),
-], ids=["missing", "file", "no database", "leveldb", "empty file", "noise", "empty", "no datum",
+], ids=["missing", "file", "no database", "empty file", "noise", "empty", "no datum",
         "truncated"])
 def test_what_cannot_be_read_names_path_and_remedy(tmp_path, make, words):
     path = tmp_path / "a_lmdb"
