@@ -56,13 +56,13 @@ class Function:
         self.ntop: int = params.pop("ntop", 1)
         self.in_place: bool = params.pop("in_place", False)
         self.params = dict(params)  # what was asked for, to look at
-        self.layer_class = layer_class(type_name)
         self.message = _message(type_name, params)
         self.shapes = self._resolve()
         self.tops = tuple(Top(self, n) for n in range(self.ntop))
 
     def _resolve(self) -> tuple[Shape | None, ...]:
         """The tops' shapes, by the layer type's own rule; the message is checked on the way."""
+        kind = layer_class(self.type_name)
         message = caffe_pb2.LayerParameter()
         message.CopyFrom(self.message)
         message.name = self.message.name or f"new {self.type_name}"
@@ -73,7 +73,7 @@ class Function:
         if None in bottoms:
             return (None,) * self.ntop
         try:
-            layer: Layer = self.layer_class(message, bottoms)
+            layer: Layer = kind(message, bottoms)
         except ShapeUnknown:
             return (None,) * self.ntop
         self._check_in_place(layer)
@@ -249,12 +249,14 @@ class NetSpec:
 class Layers:
     """``L``: ``L.Convolution(bottom, num_output=64, ...)`` makes the layer's Top, or tops."""
 
+    function = Function  # what makes the layers
+
     def __getattr__(self, type_name: str) -> Callable[..., Any]:
         if type_name.startswith("__"):
             raise AttributeError(type_name)
 
         def make(*bottoms: Top, **params: Any) -> Any:
-            fn = Function(type_name, bottoms, params)
+            fn = self.function(type_name, bottoms, params)
             return fn if fn.ntop == 0 else fn.tops[0] if fn.ntop == 1 else fn.tops
 
         return make

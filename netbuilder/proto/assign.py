@@ -84,9 +84,14 @@ def param_fields() -> dict[str, str]:
     }
 
 
+# Layer types that read another's field; pycaffe takes their keywords too, but cannot write them.
+_BORROWED = {"Deconvolution": "convolution_param", "Im2col": "convolution_param",
+             "LSTM": "recurrent_param", "RNN": "recurrent_param"}
+
+
 def param_field(type_name: str) -> str | None:
     """The LayerParameter field that holds a layer type's own fields, if it has one."""
-    return param_fields().get(type_name)
+    return param_fields().get(type_name) or _BORROWED.get(type_name)
 
 
 def enum_value(message_name: str, value: str) -> int:

@@ -1,0 +1,41 @@
+"""caffe.net_spec: pycaffe's names for what netbuilder.spec is.
+
+As in pycaffe, whether a layer's bottoms fit is asked when a Net is made, not while it is written;
+``netbuilder.spec`` itself asks at once. A type that this engine does not know can be written too.
+"""
+
+from __future__ import annotations
+
+from netbuilder import spec
+from netbuilder.errors import NetbuilderError
+from netbuilder.layer import Shape
+from netbuilder.proto.assign import assign as assign_proto
+from netbuilder.proto.assign import param_fields
+from netbuilder.spec import NetSpec, Parameters, Top, params, to_proto
+
+__all__ = ["Function", "Layers", "NetSpec", "Parameters", "Top", "assign_proto", "layers",
+           "param_name_dict", "params", "to_proto"]
+
+
+class Function(spec.Function):
+    """A layer in the making; where it does not fit its bottoms, its tops' shapes are None."""
+
+    def _resolve(self) -> tuple[Shape | None, ...]:
+        try:
+            return super()._resolve()
+        except NetbuilderError:
+            return (None,) * self.ntop
+
+
+class Layers(spec.Layers):
+    """``layers``: ``layers.Convolution(bottom, num_output=64, ...)`` makes the Top, or tops."""
+
+    function = Function
+
+
+layers = Layers()
+
+
+def param_name_dict() -> dict[str, str]:
+    """Layer type -> the start of its parameters' field: "InnerProduct" -> "inner_product"."""
+    return {type_name: field.removesuffix("_param") for type_name, field in param_fields().items()}
