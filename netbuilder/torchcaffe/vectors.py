@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
+import torch
+
 from netbuilder.errors import EngineError
 from netbuilder.torchcaffe.blob import Blob
 
@@ -9,11 +13,13 @@ from netbuilder.torchcaffe.blob import Blob
 class BlobVec(list):
     """Blobs by place, such as a layer's parameters. A Python layer adds its own in ``setup``."""
 
+    device: torch.device | str = "cpu"  # of the net
+
     def add_blob(self, *shape: int, **kwargs: object) -> None:
         """Appends a blob of zeros; without dimensions, one of a single value."""
         if kwargs:
             raise EngineError("BlobVec.add_blob takes no kwargs: name the dimensions by place")
-        self.append(Blob(shape))
+        self.append(Blob(shape, self.device))
 
 
 class LayerVec(list):
