@@ -217,10 +217,10 @@ def _file(order: Order, name: str, parts: Sequence[str]) -> str:
 
 def _command(folder: str, source: Source) -> str:
     """The command that trains, or nothing where no command can."""
-    if source.TRAIN is None:
+    if source.HANDED_OVER:
         return ""
     solver = os.path.normpath(f"{folder}/solver.prototxt")
-    return shlex.join(["netbuilder", "train", "--solver", solver, *source.TRAIN])
+    return shlex.join(["netbuilder", "train", "--solver", solver])
 
 
 def _start(folder: str) -> str:

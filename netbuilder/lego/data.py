@@ -27,9 +27,8 @@ class Source(BaseLego):
 
     TYPE: ClassVar[str] = ""
     ABOUT: ClassVar[str] = ""
-    # What `netbuilder train` must be told to train with it; None where no command can, because a
-    # program has to hand the images over.
-    TRAIN: ClassVar[Sequence[str] | None] = ()
+    # True where `netbuilder train` cannot train with it: a program has to hand the images over.
+    HANDED_OVER: ClassVar[bool] = False
 
     def attach(self, netspec: NetSpec, bottom: Bottom = ()) -> tuple[Top, Top]:
         if self.batch_size < 1:
@@ -92,7 +91,6 @@ class ImageList(Transformed):
     TYPE = "ImageData"
     ABOUT = ("The data: image files. `source` is a text file with a path and a label on each\n"
              "line; `root_folder` goes in front of the paths.")
-    TRAIN = ("--engine", "caffe")  # the embedded engine does not read image files yet
 
     def params(self) -> dict[str, Any]:
         shuffle = {"shuffle": True} if self.train else {}
@@ -108,7 +106,7 @@ class Memory(Source):
     TYPE = "MemoryData"
     ABOUT = ("The data: arrays from your program, net.set_input_arrays(data, labels) in pycaffe.\n"
              "Their number must be a multiple of batch_size.")
-    TRAIN = None
+    HANDED_OVER = True
 
     def params(self) -> dict[str, Any]:
         return {"transform_param": {"crop_size": self.crop_size}, "batch_size": self.batch_size,
@@ -137,7 +135,6 @@ class Hdf5(Source):
     TYPE = "HDF5Data"
     ABOUT = ("The data: HDF5 files with datasets `data` and `label`, ready to use: Caffe does not\n"
              "transform them. `source` is a text file with one path a line.")
-    TRAIN = ("--engine", "caffe")  # nor HDF5
 
     def params(self) -> dict[str, Any]:
         shuffle = {"shuffle": True} if self.train else {}
