@@ -18,8 +18,9 @@ def drive(caffe, jobs):
             arrays = dict(np.load(job["arrays"]))  # real Caffe keeps but pointers into them
             solver.net.set_input_arrays(arrays["images"], arrays["labels"])
         losses = []
-        for _ in range(job["steps"]):
-            solver.step(1)
+        stride = job.get("stride", 1)
+        for _ in range(job["steps"] // stride):
+            solver.step(stride)
             losses.append(float(solver.net.blobs["loss"].data))
         found = {"loss": losses, "iter": solver.iter, "lr": solver.lr}
         for name, blobs in solver.net.params.items():
@@ -44,6 +45,10 @@ def score(caffe, model, weights, batches):
 if __name__ == "__main__":
     import caffe
 
-    order = json.loads(sys.argv[1])
+    text = sys.argv[1]
+    if text.startswith("@"):  # a file's name
+        with open(text[1:]) as file:
+            text = file.read()
+    order = json.loads(text)
     drive(caffe, order["jobs"])
     print(json.dumps([score(caffe, *arguments) for arguments in order.get("scores", [])]))
