@@ -11,10 +11,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import NET, write_run
 
+from netbuilder import weights
 from netbuilder.errors import CaffeCrashed, EngineError
+from netbuilder.proto import caffe_pb2, text
 from netbuilder.train import job
 from netbuilder.train.engines import Engine, find_engine
 from netbuilder.train.events import Event, Finished, Iteration, Snapshot, Started, Test
@@ -170,15 +173,9 @@ def test_a_snapshot_on_request_and_on_it_goes(engine, here):
     {"test_initialization": "false", "test_compute_loss": "true", "snapshot": 4},
     {"lr_policy": '"poly"', "power": 0.7, "display": 3, "average_loss": 1, "max_iter": 10},
 ])
-def test_same_figures_as_the_caffe_tool(real_caffe, here, changes):
-    tool = Path(real_caffe.command[-1]).with_name("caffe")
-    if not tool.is_file():
-        pytest.skip(f"no caffe tool beside {real_caffe.command[-1]}")
+def test_same_figures_as_the_caffe_tool(real_caffe, caffe_tool, here, changes):
     solver = write_run(here, **changes)
-    with open("tool.log", "wb") as log:
-        subprocess.run([*real_caffe.command[:-1], tool, "train", "-solver", solver],
-                       env={**os.environ, **real_caffe.env, "GLOG_logtostderr": "1"},
-                       stderr=log, check=True)
+    Path("tool.log").write_text(caffe_tool("train", "-solver", solver))
     wanted = {path.name: path.read_bytes() for path in here.glob("run_iter_*")}
     for name in wanted:
         Path(name).unlink()
@@ -190,6 +187,33 @@ def test_same_figures_as_the_caffe_tool(real_caffe, here, changes):
     assert losses == pytest.approx(tool_losses, rel=1e-5)
     assert outline(read("log")) == outline(read("tool.log"))
     assert {path.name: path.read_bytes() for path in here.glob("run_iter_*")} == wanted
+
+
+# The second loss and the third have no top: both are blobs of the name "(automatic)".
+LOSSES = NET + """
+layer { name: "more" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" loss_weight: 0.5 }
+layer { name: "most" type: "EuclideanLoss" bottom: "ip" bottom: "ip" loss_weight: 3 }
+layer { name: "sum" type: "Reduction" bottom: "ip" top: "sum" loss_weight: 0.25 }
+"""
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("changes", [{}, {"iter_size": 3, "average_loss": 1}])
+def test_losses_without_a_top_all_count(trainer, caffe_tool, here, changes):
+    changes = {"lr_policy": '"fixed"', "base_lr": 0, "test_compute_loss": "true", "display": 1,
+               "weights": '"start.caffemodel"', "snapshot_after_train": "false", **changes}
+    tool_solver = write_run(here, network=LOSSES, **changes, max_iter=6, snapshot=0)
+    random = np.random.default_rng(3)
+    layer = text.parse('name: "ip" type: "InnerProduct"', caffe_pb2.LayerParameter())
+    arrays = [random.normal(size=shape).astype("float32") for shape in ((3, 16), (3,))]
+    weights.write_weights("start.caffemodel", "tiny", [(layer, arrays)])
+    Path("tool.log").write_text(caffe_tool("train", "-solver", tool_solver))
+    train(trainer, tool_solver)
+    mine, tools = (read(name) for name in ("log", "tool.log"))
+    for kind in (Iteration, Test):
+        losses = [[e.loss for e in log if isinstance(e, kind)] for log in (mine, tools)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+        assert len(losses[0]) > 1
 
 
 def figures(log: str) -> tuple[list[str], list[float]]:

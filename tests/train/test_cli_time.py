@@ -1,0 +1,107 @@
+"""``netbuilder time`` beside Caffe's own tool: the same lines, and times that hang together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from said import said
+from tiny import NET, write_images
+
+from netbuilder.cli import cli
+
+ENGINES = [pytest.param([], marks=pytest.mark.torch),
+           pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "images")
+    (tmp_path / "net.prototxt").write_text(NET)
+    return tmp_path
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request) -> list[str]:
+    """The flags that choose an engine."""
+    if request.param:
+        request.getfixturevalue("real_caffe")
+    else:
+        pytest.importorskip("torch")
+    return request.param
+
+
+def measure(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["time", "--model", "net.prototxt", *arguments])
+
+
+def without_figures(lines: list[str]) -> list[str]:
+    return [re.sub(r"(: )[\d.e+-]+( ms\.)?$", r"\1#\2", line) for line in lines]
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("flags", [["-iterations", "3"], ["-iterations=2", "-phase", "TEST"]])
+def test_the_lines_of_caffes_tool(engine, caffe_tool, flags):
+    wanted = without_figures(said(caffe_tool("time", "-model", "net.prototxt", *flags)))
+    result = measure(*flags, *engine)
+    assert result.exit_code == 0, result.output
+    assert without_figures(said(result.stderr)) == wanted
+
+
+def test_times_hang_together(engine):
+    result = measure("--iterations", "5", *engine)
+    assert result.exit_code == 0, result.output
+
+    def times(what: str) -> list[float]:
+        return [float(number) for number in re.findall(rf"{what}: (\S+) ms\.", result.stderr)]
+
+    laps, (total,) = times("forward-backward time"), times("Total Time")
+    assert len(laps) == 5
+    assert sum(laps) == pytest.approx(total, rel=1e-4)
+    (forward,), (backward,) = times("Average Forward pass"), times("Average Backward pass")
+    assert sum(times("\tforward")) == pytest.approx(forward, rel=1e-4)
+    assert sum(times("\tbackward")) == pytest.approx(backward, rel=1e-4)
+    (both,) = times("Average Forward-Backward")
+    assert 5 * both == pytest.approx(total, rel=1e-4)
+    assert 0 < forward + backward <= both * 1.0001  # a layer's clock runs within the lap's
+
+
+def test_a_slow_layer_is_the_slow_one(here):
+    """Its time is in its own row, and in no other: the product of 1000 x 1000 with 3000 x 1000."""
+    pytest.importorskip("torch")
+    (here / "net.prototxt").write_text("""
+        layer { name: "in" type: "DummyData" top: "x"
+                dummy_data_param { shape { dim: 1000 dim: 1000 } } }
+        layer { name: "small" type: "Power" bottom: "x" top: "y" power_param { shift: 1 } }
+        layer { name: "big" type: "InnerProduct" bottom: "y" top: "z"
+                inner_product_param { num_output: 3000 weight_filler { type: "xavier" } } }
+        layer { name: "loss" type: "Reduction" bottom: "z" top: "l" loss_weight: 1 }""")
+    shares = dict(re.findall(r"(?m)^(\w+) .* ([\d.]+)%$", measure("--iterations", "5").stdout))
+    assert set(shares) == {"in", "small", "big", "loss"}
+    assert float(shares["big"]) > 50
+
+
+def test_the_table_says_which_gaits(engine):
+    out = measure("--iterations", "2", *engine).stdout
+    if engine:
+        assert re.match(r"Timing tiny \(TRAIN\) with caffe \S+ on CPU: 2 iterations\n", out)
+        assert "gait" not in out
+    else:
+        assert re.match(r"Timing tiny \(TRAIN\) with torchcaffe \S+ on CPU, inspectable gait", out)
+        assert re.search(r"\nthe fast gait +\S+ +together \S+ ms\n", out)
+    assert re.search(r"\nip +InnerProduct +\S+ +\S+ +\S+%\n", out)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--phase", "train"], "'train' is not one of 'TRAIN', 'TEST'"),
+    (["--iterations", "-1"], "-1 is not in the range"),
+    (["--engine", "caffe", "--gpu", "0"], "its own tool can: caffe time"),
+])
+def test_mistakes_are_one_line(arguments, message):
+    result = measure(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
