@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from netbuilder import passes
@@ -11,6 +12,8 @@ from netbuilder.errors import GraphError, NetbuilderError, did_you_mean
 from netbuilder.layer import AUTOMATIC, Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 
+# Makes a layer of its message, bottom shapes, phase and told shapes, as a Layer class does.
+Maker = Callable[[Any, Sequence[Shape], int, Mapping[str, Shape]], Layer]
 LOSS = "the loss"  # takes a top that has a loss_weight; told from a layer of that name by `is`
 
 
@@ -70,15 +73,19 @@ def resolve(
     level: int = 0,
     stages: Iterable[str] = (),
     inputs: Mapping[str, Shape] | None = None,
+    *,
+    makers: Mapping[str, Maker] | None = None,
 ) -> Graph:
     """The graph of a NetParameter in one phase.
 
-    ``inputs`` gives the shapes of blobs that the file cannot tell. Raises a NetbuilderError that
-    names the layer: ShapeError, ShapeUnknown, UnknownLayerError or GraphError.
+    ``inputs`` gives the shapes of blobs that the file cannot tell. ``makers`` make the layers of
+    some types instead of their classes: an engine's, which can run what the file only names.
+    Raises a NetbuilderError that names the layer: ShapeError, ShapeUnknown, UnknownLayerError or
+    GraphError.
     """
     chosen = passes.for_phase(passes.upgrade(net), phase, level, stages)
     _check_inputs(chosen, inputs or {})
-    builder = Builder(Graph(chosen.name, phase), dict(inputs or {}))
+    builder = Builder(Graph(chosen.name, phase), dict(inputs or {}), makers or {})
     for message in chosen.layer:
         builder.add(message)
     return builder.finish()
@@ -114,8 +121,9 @@ class Builder:
     ``add`` is all of it; a linter, which does not stop at the first mistake, takes its steps.
     """
 
-    def __init__(self, graph: Graph, inputs: dict[str, Shape]) -> None:
-        self.graph, self.inputs = graph, inputs
+    def __init__(self, graph: Graph, inputs: dict[str, Shape],
+                 layer_makers: Mapping[str, Maker] = MappingProxyType({})) -> None:
+        self.graph, self.inputs, self.layer_makers = graph, inputs, layer_makers
         self.makers: dict[str, str] = {}  # blob -> the layer that made it
         self.takers: dict[str, list[str]] = {}  # blob -> the layers that take its last version
         self.owners: dict[str, Owner] = {}
@@ -137,7 +145,8 @@ class Builder:
         phase = message.phase if message.HasField("phase") else self.graph.phase
         told = {top: self.inputs[top] for top in message.top if top in self.inputs}
         try:
-            layer = layer_class(message.type)(message, bottoms, phase, told)
+            make = self.layer_makers.get(message.type) or layer_class(message.type)
+            layer = make(message, bottoms, phase, told)
         except NetbuilderError as error:
             named = f'layer "{message.name}"'
             if not str(error).startswith(named):

@@ -22,6 +22,7 @@ from netbuilder.torchcaffe.build import build_nodes
 from netbuilder.torchcaffe.frontend import Frontend
 from netbuilder.torchcaffe.parameters import Param
 from netbuilder.torchcaffe.program import Program
+from netbuilder.torchcaffe.python_layer import PythonLayers
 from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.splits import insert_splits
 from netbuilder.torchcaffe.vectors import LayerVec
@@ -62,24 +63,29 @@ class Net(Frontend):
         if isinstance(phase, (str, os.PathLike)):
             phase, weights, level = level, phase, None
         phase, level = operator.index(phase), operator.index(level or 0)
-        weights = None if weights is None else os.fspath(weights)
+        weights, stages = None if weights is None else os.fspath(weights), list(stages or ())
+        if not all(isinstance(stage, str) for stage in stages):
+            raise TypeError(f"Net: stages are strings, not {stages}")
         message = network_file
         if not isinstance(message, caffe_pb2.NetParameter):
             message = io.read_net(os.fspath(network_file))
-        chosen = passes.for_phase(passes.upgrade(message), phase, level, stages or ())
-        resolved = graph.resolve(insert_splits(chosen), phase)
+        chosen = passes.for_phase(passes.upgrade(message), phase, level, stages)
+        self.rng = rng or mode.current.rng
+        self.device = torch.device(device) if device else mode.current.device
+        python = PythonLayers(self.device)
+        resolved = graph.resolve(insert_splits(chosen), phase, makers={"Python": python})
         for layer in resolved.layers:
             for index in range(len(layer.tops)):
                 graph.check_shape_in_place(layer, index)
         self.name, self.phase = resolved.name, phase
-        self.rng = rng or mode.current.rng
-        self.device = torch.device(device) if device else mode.current.device
         self.fast = mode.current.fast
         self.debug_info = bool(message.debug_info)  # prints means of all blobs as it runs
         self.bf16 = mode.current.bf16 if bf16 is None else bf16
-        built = build_nodes(resolved, self.rng, self.device, chosen.force_backward)
+        built = build_nodes(resolved, self.rng, self.device, chosen.force_backward,
+                            python.take)
         self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
+        self._all_blobs = any(node.op.needs_blobs and node.reach.layer for node in built.nodes)
         self._program: Program | None = None
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         if weights is not None:
@@ -156,7 +162,7 @@ class Net(Frontend):
 
     def gait(self, seen: bool) -> Gait:
         """How to run a pass that somebody may look at afterwards, or not."""
-        if self.debug_info:
+        if self.debug_info or self._all_blobs:
             return Gait.INSPECTABLE
         seen = seen or any(self._callbacks.values())
         return Gait.INSPECTABLE if seen and not self.fast else Gait.FAST
@@ -166,7 +172,7 @@ class Net(Frontend):
 
         Returns the loss, a tensor without axes: the sum of all tops by their loss weights.
         """
-        if gait == Gait.FAST:
+        if gait == Gait.FAST and not self._all_blobs:
             return self._run_fast(backward=True)
         loss = self._run_inspectable(0, len(self.layers) - 1)
         self._backward(len(self.layers) - 1, 0)
@@ -176,7 +182,7 @@ class Net(Frontend):
 
     def test_pass(self, gait: Gait = Gait.INSPECTABLE) -> torch.Tensor:
         """One batch forward. Returns the loss."""
-        if gait == Gait.FAST:
+        if gait == Gait.FAST and not self._all_blobs:
             return self._run_fast(backward=False)
         return self._run_inspectable(0, len(self.layers) - 1)
 
@@ -226,6 +232,8 @@ class Net(Frontend):
 
     def share_with(self, other: Net) -> None:
         """From now on has the parameter values of another net's layers of the same names."""
+        if not isinstance(other, Net):
+            raise TypeError(f"share_with: a Net is expected, not {type(other).__name__}")
         for theirs in other.layers:
             mine = self.layer_dict.get(theirs.name)
             if mine is None:

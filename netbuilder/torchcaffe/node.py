@@ -12,6 +12,7 @@ from netbuilder.layer import Layer, Shape, show
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.ops.base import Op
 from netbuilder.torchcaffe.plan import Reach
+from netbuilder.torchcaffe.python_layer import Layer as PythonLayer
 
 
 @dataclass
@@ -24,7 +25,7 @@ class _Record:
 
 
 @dataclass(eq=False)
-class Node:
+class Node(PythonLayer):
     """A layer, its op and its blobs. To users it is pycaffe's Layer: ``type`` and ``blobs``.
 
     ``blobs`` are the parameters; ``weights`` the loss weight of each top; ``reach`` says what a

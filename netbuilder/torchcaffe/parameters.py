@@ -30,13 +30,15 @@ class Param:
     decay_mult: float = 1.0
 
 
-def make_blobs(op: Op, device: torch.device) -> list[Blob]:
+def make_blobs(op: Op, device: torch.device) -> Sequence[Blob]:
     """The parameter blobs of a layer: those stored in its message, or as its fillers say."""
     layer = op.layer
-    blobs = [Blob(spec.shape, device) for spec in layer.blobs]
-    values = _stored(layer) if layer.message.blobs else _filled(op)
-    for blob, first in zip(blobs, values, strict=True):
-        blob.put(first)
+    made = op.made()
+    blobs = made or [Blob(spec.shape, device) for spec in layer.blobs]
+    if layer.message.blobs or not made:
+        values = _stored(layer) if layer.message.blobs else _filled(op)
+        for blob, first in zip(blobs, values, strict=True):
+            blob.put(first)
     return blobs
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 
-import torch
-
 from netbuilder.errors import EngineError
 from netbuilder.torchcaffe.blob import Blob
 

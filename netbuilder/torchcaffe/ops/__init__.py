@@ -10,6 +10,7 @@ from netbuilder.torchcaffe.ops import (  # noqa: F401
     neuron,
     normalization,
     pooling,
+    python,
     recurrent,
     shape,
 )
