@@ -121,17 +121,20 @@ class Labelled(Source):
         self.batch_size: int = self.fields.batch_size
         self.crop_size: int = self.message.transform_param.crop_size
         if self.batch_size < 1 and not self.told:
-            top = self.tops[0] if self.tops else "data"
-            self.fail(f"batch_size must be at least 1; set it, or give the shape: "
-                      f"--input {top}=N,C,H,W")
+            self.lacks("batch_size must be at least 1; set it")
         if self.message.transform_param.mean_file and self.message.transform_param.mean_value:
             self.fail("give mean_file or mean_value, not both")
+
+    def lacks(self, what: str) -> NoReturn:
+        """Raises ShapeError for what Caffe refuses, though a given shape lets it be analysed."""
+        top = self.tops[0] if self.tops else "data"
+        self.fail(f"{what}, or give the shape: --input {top}=N,C,H,W")
 
     def shapes(self) -> Sequence[Shape]:
         data = self.told[self.tops[0]] if self.tops and self.tops[0] in self.told else (
             self.batch_size, *self.image())
         label = self.told.get(self.tops[1]) if len(self.tops) > 1 else None
-        return [data, label or data[:1]][: self.top_count]
+        return [data, data[:1] if label is None else label][: self.top_count]
 
     def image(self) -> Shape:
         """Channels, height and width of one transformed image."""
@@ -221,7 +224,7 @@ class MemoryData(Labelled):
         # The declared size is final: a crop_size is checked against it but does not change it.
         fields = self.fields
         if not fields.channels * fields.height * fields.width:
-            self.unknown("memory_data_param needs channels, height and width")
+            self.lacks("memory_data_param needs channels, height and width; set them")
         return fields.channels, fields.height, fields.width
 
 
@@ -259,7 +262,7 @@ class WindowData(Labelled):
         from netbuilder.errors import DataError
 
         if not self.crop_size:
-            self.unknown("transform_param has no crop_size, without which Caffe reads no windows")
+            self.lacks("transform_param needs a crop_size, to which windows are warped; set it")
         try:
             channels = first_channels(self.fields.source)
         except DataError as error:

@@ -143,6 +143,20 @@ def test_inputs_tell_what_the_file_does_not() -> None:
         found(text, inputs={"dato": (1,)})
 
 
+@pytest.mark.parametrize(("text", "told"), [
+    ('type: "MemoryData" memory_data_param { batch_size: 4 channels: 3 }', {"NB104"}),
+    ('type: "WindowData" window_data_param { batch_size: 4 }', {"NB104", "NB501"}),
+    ('type: "Data" transform_param { crop_size: 8 force_color: true } '
+     "data_param { batch_size: 4 }", {"NB501"}),
+])
+def test_sources_that_caffe_refuses_wherever_it_runs(text: str, told: set[str]) -> None:
+    net = (f'layer {{ name: "in" top: "data" top: "label" {text} }}' + cases.fc("data")
+           + cases.LOSS)
+    assert codes(found(net)) - {"NB112"} == told
+    shapes = {"data": (4, 3, 8, 8), "label": (4,)}
+    assert codes(found(net, inputs=shapes)) == told - {"NB104"}  # can be analysed all the same
+
+
 def test_nested_and_old_layers_have_their_places() -> None:
     text = 'name: "x"\ninput: "data" input_shape { dim: [1, 3] }\n# layer { }\n\n  layer\n' \
            '{ name: "c" type: "Nothing" bottom: "data" }\n'

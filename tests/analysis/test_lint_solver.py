@@ -176,6 +176,15 @@ def test_a_net_beside_the_solver_is_told_and_checked() -> None:
     assert (idle.code, idle.file) == ("NB711", "sub/only.prototxt")
 
 
+def test_a_solver_is_no_net() -> None:
+    other = START.replace("net.p", "solver.p") + FIXED
+    [itself] = found(other)
+    assert itself.code == "NB702" and "but it is a solver too" in itself.sentence
+    Path("other.prototxt").write_text(START + FIXED)
+    told = found(START.replace("net.p", "other.p") + FIXED)
+    assert [(one.code, one.file) for one in told] == [("NB702", "other.prototxt")]
+
+
 @pytest.mark.parametrize("policy, told", [
     ('"step" stepsize: 5', 'needs gamma; in Caffe without gamma the rate is 0 from the first'),
     ('"inv"', "without gamma the rate stays base_lr, without power the rate stays base_lr"),

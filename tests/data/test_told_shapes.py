@@ -56,9 +56,14 @@ def test_what_is_no_window_file(content: bytes | None, words: str, tmp_path: Pat
         (tmp_path / "windows").write_bytes(content)
     with pytest.raises(ShapeUnknown, match=f"{words}.* Give it: --input data="):
         blobs(WINDOW_NET % (tmp_path / "windows"))
-    net = WINDOW_NET.replace("crop_size: 5", "") % (tmp_path / "windows")
-    with pytest.raises(ShapeUnknown, match="has no crop_size"):
+
+
+def test_windows_need_a_size() -> None:
+    net = WINDOW_NET.replace("crop_size: 5", "") % "windows"
+    with pytest.raises(ShapeError, match="needs a crop_size.* --input data=N,C,H,W$"):
         blobs(net)
+    assert blobs(net, data=(2, 3, 5, 5))["label"] == (2,)
+    assert blobs(net, data=(2, 3, 5, 5), label=())["label"] == ()  # a scalar is a shape
 
 
 @pytest.mark.caffe

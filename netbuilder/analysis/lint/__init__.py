@@ -87,6 +87,8 @@ class _Sources:
             for net, state in nets_of(source):
                 known = [one for one in self._all if _key(one) == _key(net)]
                 self._all += [] if known else [net]
+                for one in known or [net]:
+                    one.net_of = source.path
                 self._states.setdefault(_key(net), []).append(state)
 
     def __iter__(self) -> Any:

@@ -15,9 +15,12 @@ _SOURCES = {"Data": "data_param", "ImageData": "image_data_param", "HDF5Data": "
 def source_missing(net: Walk) -> Found:
     for step in net.steps:
         if step.message.type in _SOURCES:
-            source = getattr(step.message, _SOURCES[step.message.type]).source
+            field = _SOURCES[step.message.type]
+            source = getattr(step.message, field).source
             if source and not os.path.exists(source):
                 yield step, f"its source {source} does not exist (in {os.getcwd()})"
+            elif not source and step.is_source:
+                yield step, f"its {field} names no source"
 
 
 @rule("NB502", WARNING, NET, "Correct the path, or make the mean file; Caffe reads it from here.")

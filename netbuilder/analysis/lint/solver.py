@@ -53,6 +53,8 @@ def net_file_missing(source: Source) -> Found:
             beside = found_at(source, path)
             hint = f"; {beside} does, but Caffe starts from the current folder" if beside else ""
             yield field, f"{field} {path} does not exist (in {os.getcwd()}){hint}"
+    if source.net_of is not None:
+        yield "", f"the solver {source.net_of} names this file as its net, but it is a solver too"
 
 
 @rule("NB703", ERROR, SOLVER, "Give one test_iter for each test net, and test_state alike.")

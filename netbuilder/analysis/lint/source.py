@@ -25,8 +25,10 @@ class Source:
     """A file: ``message`` is its NetParameter or SolverParameter, None if it is neither.
 
     ``error`` tells why it cannot be read. Which of the two a broken file was meant to be is
-    told by how far it could be read as each.
+    told by how far it could be read as each. ``net_of`` is the solver that names it as its net.
     """
+
+    net_of: str | None = None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
