@@ -28,8 +28,8 @@ _MAX_INDEX = 10_000_000  # of a dataset's name: a parameter, or a memory of a so
 def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray | None]]:
     """As netbuilder.weights.read_weights; layers sorted by name, as HDF5 keeps them."""
     with _reading(path) as file:
-        return {name: _numbered(_group(file["data"], name, path), path)
-                for name in file["data"]}
+        layers = _group(file, "data", path)
+        return {name: _numbered(_group(layers, name, path), path) for name in layers}
 
 
 def write_weights(
