@@ -22,7 +22,7 @@ def layer(kind: str, param: str, transform: str = "", tops: str = "data label") 
     return f'layer {{ name: "d" type: "{kind}" {named} {told} {param} }}'
 
 
-def job(place: Path, name: str, net: str, **more: int) -> dict:
+def job(place: Path, name: str, net: str, **more: object) -> dict:
     """One for source_driver; ``more`` may change phase, passes and seed."""
     (place / f"{name}.prototxt").write_text(net)
     return {"net": str(place / f"{name}.prototxt"), "out": str(place / f"{name}.npz"),
@@ -39,7 +39,7 @@ def by_caffe(run_caffe: Callable, place: Path, nets: dict[str, str],
     return {name: dict(np.load(todo["out"])) for name, todo in jobs.items()}
 
 
-def by_us(place: Path, net: str, **more: int) -> Batches:
+def by_us(place: Path, net: str, **more: object) -> Batches:
     """The same of one net here."""
     todo = job(place, "ours", net, **more)
     source_driver.run(embedded, todo)

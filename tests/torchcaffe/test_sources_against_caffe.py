@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -119,19 +120,58 @@ def place(tmp_path_factory) -> Path:
     (folder / "list").write_text("".join(f"{path} {7 - i}\n" for i, path in enumerate(paths)))
     (folder / "names").write_text("".join(f"{path.name} {i}\n" for i, path in enumerate(paths)))
     write_tables(folder, rng)
+    np.savez(folder / "memory.npz", images=rng.normal(size=(6, 3, 4, 5)).astype(np.float32),
+             labels=np.arange(6, dtype=np.float32))
     return folder
+
+
+MEMORY = layer("MemoryData", "memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 }",
+               "scale: 3")
+CONSTANT = layer("DummyData", """dummy_data_param { num: 2 num: 3 channels: 4 height: 1 width: 5
+    data_filler { value: 2.5 } }""")
+DEFAULT = layer("DummyData", "dummy_data_param { shape { dim: 2 dim: 3 } }")
+DRAWN = layer("DummyData", """dummy_data_param { shape { dim: 100 dim: 30 } shape { dim: 2 }
+    data_filler { type: "gaussian" mean: 3 std: 2 } data_filler { type: "constant" value: 4 } }""")
+ONE_DRAWN = layer("DummyData", """dummy_data_param { shape { dim: 3000 } shape { dim: 60 dim: 50 }
+    data_filler { type: "uniform" min: -1 max: 2 } }""")
+
+
+def settings(place: Path, name: str) -> dict[str, object]:
+    """What a net needs beside its files."""
+    return {"memory": {"arrays": str(place / "memory.npz"), "passes": 5},
+            "constant": {"write": 7, "passes": 2}, "drawn": {"write": 7, "passes": 2},
+            "one drawn": {"write": 7, "passes": 2}}.get(name, {})
+
+
+ALL = {**NETS, "memory": MEMORY, "constant": CONSTANT, "default": DEFAULT}
+OTHERS = {"drawn": DRAWN, "one drawn": ONE_DRAWN}
 
 
 @pytest.fixture(scope="module")
 def caffes(run_caffe, place) -> dict[str, Batches]:
-    return by_caffe(run_caffe, place, NETS)
+    return by_caffe(run_caffe, place, {**ALL, **OTHERS}, partial(settings, place))
 
 
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", ALL)
 def test_batches_are_bit_for_bit_real_caffes(name, caffes, place, monkeypatch):
     monkeypatch.chdir(place)
-    ours, theirs = by_us(place, NETS[name]), caffes[name]
+    ours, theirs = by_us(place, ALL[name], **settings(place, name)), caffes[name]
     assert list(ours) == list(theirs)
     for key, values in theirs.items():
         assert ours[key].shape == values.shape, key
         np.testing.assert_array_equal(ours[key], values, key)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_dummy_data_draws_is_drawn_anew_in_each_pass(name, caffes, place, monkeypatch):
+    monkeypatch.chdir(place)
+    ours = by_us(place, OTHERS[name], **settings(place, name))
+    for found in (ours, caffes[name]):
+        assert not found["made/data"].any()
+        assert not np.array_equal(found["0/data"], found["1/data"])
+        assert (found["1/label"] == 7).all() == (name == "drawn")  # a constant stays as written
+        assert found["made/label"].any() == (name == "drawn")
+        for turn in "01":
+            mean, std = (3, 2) if name == "drawn" else (0.5, 0.75 ** 0.5)
+            assert found[f"{turn}/data"].mean() == pytest.approx(mean, abs=0.2)
+            assert found[f"{turn}/data"].std() == pytest.approx(std, rel=0.05)
