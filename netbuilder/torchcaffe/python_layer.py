@@ -83,15 +83,15 @@ class PythonLayers:
                  told: Mapping[str, static.Shape]) -> Running:
         user = _load(message)
         user.blobs.device = self.device
-        bottom = RawBlobVec(map(self.take, message.bottom, bottom_shapes))
+        bottom = RawBlobVec(self._blob(name) for name in message.bottom)
+        for blob, shape in zip(bottom, bottom_shapes, strict=True):
+            blob.reshape(*shape)
         top = RawBlobVec(self._blob(name) for name in message.top)
         return Running(message, phase, user, bottom, top)
 
     def take(self, name: str, shape: static.Shape) -> Blob:
-        """The blob of this name, given this shape."""
-        blob = self._blob(name)
-        blob.reshape(*shape)
-        return blob
+        """The blob that a layer has got under this name; else, a new one."""
+        return self._blobs.pop(name, None) or Blob(shape, self.device)
 
     def _blob(self, name: str) -> Blob:
         return self._blobs.setdefault(name, Blob((), self.device))
