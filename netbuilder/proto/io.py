@@ -105,6 +105,8 @@ def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
     try:
         message = kind.FromString(data)
     except DecodeError:
+        if place := _stray(data):
+            raise ParseError("this control character stands in no text", source, *place) from None
         problem = ("is text; a binary {} was expected" if _is_text(data)
                    else "is not a binary {}, or is cut short: an unfinished download?")
         raise ParseError(problem.format(kind.__name__), source) from None
@@ -112,6 +114,16 @@ def _parse_binary(data: bytes, kind: type[M], source: str) -> M:
     if data and not message.ListFields():
         raise ParseError(f"is a binary file of another kind than {kind.__name__}", source)
     return message
+
+
+def _stray(data: bytes) -> tuple[int, int] | None:
+    """Line and column of the first control character of what is text but for a few of them."""
+    start = data[:_SNIFFED]
+    count = len(start) - len(start.translate(None, _CONTROL))
+    if not 0 < 20 * count < len(start):  # binary files have more, between their strings
+        return None
+    above = next(start[:at] for at, byte in enumerate(start) if byte in _CONTROL)
+    return above.count(b"\n") + 1, len(above) - above.rfind(b"\n")
 
 
 def read_text(path: Path, kind: type[M]) -> M:

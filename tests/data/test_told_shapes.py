@@ -60,7 +60,7 @@ def test_what_is_no_window_file(content: bytes | None, words: str, tmp_path: Pat
 
 def test_windows_need_a_size() -> None:
     net = WINDOW_NET.replace("crop_size: 5", "") % "windows"
-    with pytest.raises(ShapeError, match="needs a crop_size.* --input data=N,C,H,W$"):
+    with pytest.raises(ShapeError, match=r"needs a crop_size.* --input data=N,C,H,W$"):
         blobs(net)
     assert blobs(net, data=(2, 3, 5, 5))["label"] == (2,)
     assert blobs(net, data=(2, 3, 5, 5), label=())["label"] == ()  # a scalar is a shape

@@ -41,6 +41,7 @@ def test_comments_need_not_be_utf8(tmp_path):
 BINARY = NET.SerializeToString()
 WRONG = [
     ("read_net", b'name: "a"\nnam: 1', ":2:1: NetParameter has no field"),
+    ("read_net", b'name: "a"\nlayer { name: "b\0" }', ":2:17: this control character stands in"),
     ("read_net", b"\xff\xfen\0a\0", ": is UTF-16 text; save it as UTF-8"),
     ("read_net", b'\xef\xbb\xbfname: "a"', ":1:1: starts with a byte order mark"),
     ("read_net", b'name: "\xe9"', ":1:7: name is not valid UTF-8"),
