@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from netbuilder.data.datum import array_to_datum
 from netbuilder.data.db import write_lmdb
+from netbuilder.data.image import read_image
 from netbuilder.errors import DataError, ShapeError
 from netbuilder.layer import layer_class
 from netbuilder.proto import caffe_pb2, text
@@ -158,3 +162,19 @@ def test_a_bad_filler_names_the_layer():
 def test_an_input_keeps_what_the_caller_wrote():
     given = source('type: "Input" input_param { shape { dim: 2 } }')
     assert given.initial() == given.next_batch() == (None, None)
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_image_data_prefetches_as_data_param_says(tmp_path, monkeypatch, prefetch):
+    Image.fromarray(IMAGES[0].transpose(1, 2, 0)).save(tmp_path / "a.png")
+    (tmp_path / "list").write_text(f"{tmp_path}/a.png 0\n")
+    read = []
+    monkeypatch.setattr("netbuilder.torchcaffe.sources.image_list.read_image",
+                        lambda *arguments: read.append(1) or read_image(*arguments))
+    batches = source(f'type: "ImageData" image_data_param {{ source: "{tmp_path}/list" '
+                     f"batch_size: 1 }} data_param {{ prefetch: {prefetch} }}")
+    assert len(read) == 1  # the one that tells the shape
+    batches.next_batch()
+    time.sleep(0.3)  # for the thread to make what it will
+    batches.close()
+    assert len(read) == 2 + prefetch
