@@ -14,15 +14,27 @@ def gait_of(net):
     return net.gait(True).value if hasattr(net, "gait") else ""
 
 
+def forward(net):
+    """One forward pass of the whole net.
+
+    pycaffe's own ``forward`` looks its outputs up by name, and fails where losses share a name.
+    """
+    if hasattr(net, "gait"):
+        net.forward()
+    else:
+        net._forward(0, len(net.layers) - 1)
+
+
 class Figures:
-    """What a net's blobs say after a forward pass."""
+    """What a net's blobs say after a forward pass.
+
+    All by place, not by name: losses without a top are all called "(automatic)".
+    """
 
     def __init__(self, net):
-        self.net, self.outputs = net, list(net.outputs)
-        self.weights = dict(net.blob_loss_weights)
-        # Not by name: several losses without a top are all called "(automatic)".
-        pairs = zip(net._blobs, net._blob_loss_weights)  # noqa: B905 (an old Python's has no strict)
-        self.weighted = [(blob, weight) for blob, weight in pairs if weight]
+        names, blobs, weights = list(net._blob_names), list(net._blobs), net._blob_loss_weights
+        self.outputs = [(names[i], blobs[i], float(weights[i])) for i in net._outputs]
+        self.weighted = [(blobs[i], weight) for i, weight in enumerate(weights) if weight]
 
     def loss(self):
         """The sum of all tops that have a loss weight, outputs or not."""
@@ -30,11 +42,12 @@ class Figures:
 
     def scores(self):
         """All numbers of the output blobs, flat, in the order in which Caffe counts them."""
-        blobs = [np.ravel(self.net.blobs[name].data) for name in self.outputs]
+        blobs = [np.ravel(blob.data) for _, blob, _ in self.outputs]
         return np.concatenate([np.zeros(0, np.float32)] + blobs)
 
     def labelled(self, scores):
         """[blob name, value, loss weight] of each score."""
-        names = [name for name in self.outputs for _ in range(self.net.blobs[name].data.size)]
-        pairs = zip(names, scores)  # noqa: B905 (an old Python's zip has no strict)
-        return [[n, float(value), float(self.weights[n])] for n, value in pairs]
+        owners = [(name, weight) for name, blob, weight in self.outputs
+                  for _ in range(blob.data.size)]
+        pairs = zip(owners, scores)  # noqa: B905 (an old Python's zip has no strict)
+        return [[name, float(value), weight] for (name, weight), value in pairs]

@@ -79,7 +79,7 @@ def _testing(event: Testing, _: int) -> Iterator[Line]:
 
 def _test(event: Test, _: int) -> Iterator[Line]:
     if event.loss is not None:
-        yield "solver.cpp:404", f"Test loss: {event.loss:g}"
+        yield "solver.cpp:401", f"Test loss: {event.loss:g}"
     yield from _outputs("solver.cpp:414", "Test", event.outputs)
 
 

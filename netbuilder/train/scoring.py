@@ -5,7 +5,7 @@ Sent to the engine's own Python as text; see wire.py. Sums are float32, as in Ca
 
 import numpy as np
 
-from netbuilder.train.figures import Figures, gait_of, take_fast_gait
+from netbuilder.train.figures import Figures, forward, gait_of, take_fast_gait
 
 
 def make_net(caffe, job, **options):
@@ -27,7 +27,7 @@ def run(caffe, job, emit, _requests=None):
     figures, sums, loss = Figures(net), 0, np.float32(0)
     emit(event="started", iteration=0, gait=gait_of(net))
     for batch in range(job["iterations"]):
-        net.forward()
+        forward(net)
         scores = figures.scores()
         sums, loss = sums + scores, loss + np.float32(figures.loss())
         emit(event="batch", iteration=batch, outputs=figures.labelled(scores))

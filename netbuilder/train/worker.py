@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from netbuilder.train.figures import Figures, gait_of, take_fast_gait
+from netbuilder.train.figures import Figures, forward, gait_of, take_fast_gait
 
 HEARTBEAT = 0.25  # seconds between two signs of life
 
@@ -113,7 +113,7 @@ class Training:
         """The last figures: the weights have changed since, so one more forward pass."""
         if self.due("display"):
             self.losses.begin()
-            self.net.forward()
+            forward(self.net)
             self.losses.last.append(self.losses.read())
             self.emit(event="iteration", iteration=self.solver.iter, loss=self.losses.mean(),
                       seconds=None, speed=None, outputs=[])
@@ -140,7 +140,7 @@ class Training:
             if "stop" in asked:
                 self.stopped = True
                 return
-            net.forward()
+            forward(net)
             sums, loss = sums + figures.scores(), loss + figures.loss()
             if self.heartbeat():
                 self.emit(event="testing", iteration=self.solver.iter, net=index,

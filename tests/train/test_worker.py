@@ -172,6 +172,7 @@ def test_the_child_runs_in_an_old_python_without_us(task):
 def test_losses_of_one_name_all_count():
     net = fake_caffe.Net({"loss": 1.0})
     net._blobs.append(fake_caffe.Blob(5, 7))  # as losses without a top are: nameless, weighted
+    net._blob_names.append("(automatic)")
     net._blob_loss_weights.append(0.5)
-    net.forward()
+    net._forward(0, 1)
     assert Figures(net).loss() == pytest.approx(fake_caffe.loss_of(0) + 6)
