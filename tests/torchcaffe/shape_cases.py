@@ -111,8 +111,7 @@ def mvn(random: Random) -> tuple[Arrays, str]:
     shape = [random.choice((1, 3, 4, 5)) for _ in range(random.randint(1, 4))]
     fields = some(random, across_channels=True, normalize_variance=False,
                   eps=random.choice((1e-3, 0.5)))
-    return layer("MVN", {"x": normal(random, *shape) * 3 + 1}, f"mvn_param {{ {fields} }}",
-                 in_place=len(shape) == 4 and random.random() < 0.3)
+    return layer("MVN", {"x": normal(random, *shape) * 3 + 1}, f"mvn_param {{ {fields} }}")
 
 
 def im2col(random: Random) -> tuple[Arrays, str]:
