@@ -226,9 +226,9 @@ class Net(Frontend):
         """Writes all layers with their parameters, and their diffs too, as a .caffemodel."""
         exchange.save(self, path, diffs=diffs)
 
-    def save_hdf5(self, path: str | os.PathLike[str], write_diff: bool = False) -> None:
-        """The same as HDF5, each shared parameter once."""
-        exchange.save(self, path, diffs=write_diff, hdf5=True)
+    def save_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Writes all layers with their parameters as HDF5, each shared parameter once."""
+        exchange.save(self, path, hdf5=True)
 
     def share_with(self, other: Net) -> None:
         """From now on has the parameter values of another net's layers of the same names."""

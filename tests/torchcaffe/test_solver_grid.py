@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from driver import drive
@@ -96,7 +97,7 @@ SWAPS = [(kind, form) for kind in TYPES for form in FORMATS]
 def job(engine: str, name: str, steps: int = STEPS, form: str = "", **more) -> dict:
     case = GRID[name.split("@", maxsplit=1)[0]]
     file = write_solver(f"{engine}_{name}.prototxt", "grid.prototxt", **case,
-                        snapshot_prefix=f"{engine}_{name}")
+                        snapshot_prefix=f"{engine}_{name}", snapshot_diff=True)
     if form:
         Path(file).write_text(Path(file).read_text() + f"\nsnapshot_format: {form}")
     return {"solver": file, "steps": steps, "stride": STRIDE, "arrays": "arrays.npz",
@@ -176,6 +177,24 @@ def test_a_run_of_the_other_engine_goes_on(runs, engine, kind, form):
     name = case_of(kind)
     resumed = f"{engine}_{name}@{form}_rest"
     assert_near(distances(runs, resumed, f"real_{name}", first=HALF // STRIDE))
+
+
+def datasets(path: Path) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: np.array(item)}))
+    return found
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_hdf5_weights_and_gradients_stand_alike(runs, kind):
+    ours, real = (datasets(runs / f"{engine}_{case_of(kind)}@HDF5_iter_{HALF}.caffemodel.h5")
+                  for engine in ("ours", "real"))
+    assert list(ours) == list(real) and "diff/fc/1" in ours
+    for name, mine in ours.items():
+        if mine.dtype == np.float32:
+            np.testing.assert_allclose(mine, real[name], rtol=0, err_msg=name,
+                                       atol=TOLERANCE * max(np.abs(real[name]).max(), 1e-6))
 
 
 @pytest.mark.parametrize("kind, form", SWAPS)
