@@ -43,12 +43,20 @@ class CannotCrop(GraphError, AssertionError):
     """A map that no Crop layer can undo; an AssertionError too, as pycaffe raises."""
 
 
+class NoKernelSize(GraphError, KeyError):
+    """A window of no told size; a KeyError too, as pycaffe raises."""
+
+    __str__ = Exception.__str__  # KeyError's shows quotes
+
+
 def conv_params(fn: Function) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
     """Axis, stride, extent of the dilated kernel, and pad of a layer that slides a window.
 
-    Raises CannotCrop for the fields kernel_h, stride_w and so on, KeyError without kernel_size.
+    Raises NoKernelSize (kernel_h, global_pooling), CannotCrop for stride_h, pad_w and so on.
     """
     params = fn.params.get("convolution_param", fn.params)
+    if "kernel_size" not in params:
+        raise NoKernelSize(f"cropping needs the kernel_size of this {fn.type_name}")
     if old := sorted(_LEGACY & set(fn.params)):
         raise CannotCrop(f"cropping does not support legacy _h/_w params, but this "
                          f"{fn.type_name} has {', '.join(old)}; use kernel_size, stride and pad")

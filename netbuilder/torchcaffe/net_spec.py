@@ -6,11 +6,12 @@ As in pycaffe, whether a layer's bottoms fit is asked when a Net is made, not wh
 
 from __future__ import annotations
 
+from typing import Any
+
 from netbuilder import spec
 from netbuilder.errors import NetbuilderError
 from netbuilder.layer import Shape
-from netbuilder.proto.assign import assign as assign_proto
-from netbuilder.proto.assign import param_fields
+from netbuilder.proto.assign import assign, param_fields
 from netbuilder.spec import NetSpec, Parameters, Top, params, to_proto
 
 __all__ = ["Function", "Layers", "NetSpec", "Parameters", "Top", "assign_proto", "layers",
@@ -34,6 +35,11 @@ class Layers(spec.Layers):
 
 
 layers = Layers()
+
+
+def assign_proto(proto: Any, name: str, val: Any) -> None:
+    """Sets a message's field: dicts become messages, lists repeated fields. Raises FieldError."""
+    assign(proto, name, val)
 
 
 def param_name_dict() -> dict[str, str]:
