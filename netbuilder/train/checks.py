@@ -24,11 +24,6 @@ SOURCES = {
 }
 
 
-def weight_files(weights: Iterable[str]) -> list[str]:
-    """File names: each value may list several, as ``--weights a,b`` does."""
-    return [name.strip() for value in weights for name in value.split(",") if name.strip()]
-
-
 def check_files(weights: Iterable[str], snapshot: str | None = None) -> None:
     """Raises DataError for a file to start from that is not there."""
     for kind, file in [*(("weights", file) for file in weights), ("snapshot", snapshot)]:
@@ -46,8 +41,8 @@ def module_path(file: str | os.PathLike[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def doubting(foreign: bool, doubts: list[str]) -> Iterator[None]:
-    """Gathers what a foreign engine may not mind; what no engine can do without is still an end."""
+def doubting(foreign: bool, warnings: list[str]) -> Iterator[None]:
+    """Only warns of what a foreign engine may not mind; what none can do without is an end."""
     try:
         yield
     except (SolverError, DataError):
@@ -55,8 +50,9 @@ def doubting(foreign: bool, doubts: list[str]) -> Iterator[None]:
     except NetbuilderError as error:
         if not foreign:
             raise
-        if str(error) not in doubts:  # of several nets in one file
-            doubts.append(str(error))
+        text = f"Caffe as released would refuse this: {error}"
+        if text not in warnings:  # of several nets in one file
+            warnings.append(text)
 
 
 def check_net(net: Any) -> None:

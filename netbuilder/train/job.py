@@ -21,9 +21,10 @@ from netbuilder.solver.nets import (
     net_to_train,
     nets_to_test,
     read_solver,
+    weight_files,
 )
 from netbuilder.solver.policies import check_solver, learning_rate
-from netbuilder.train.checks import check_files, check_net, doubting, module_path, weight_files
+from netbuilder.train.checks import check_files, check_net, doubting, module_path
 
 NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks at the start
 
@@ -32,8 +33,7 @@ NEVER = 2**31 - 1  # as an interval that no run reaches, but which Caffe checks 
 class Job:
     """What to train, and with what; the paths in ``param`` are where the files were found.
 
-    ``path`` is where modules of Python layers may be; ``doubts`` are mistakes in the nets that
-    another Caffe may see differently.
+    ``path`` is where modules of Python layers may be; ``warnings`` are for the user.
     """
 
     param: Any
@@ -43,7 +43,7 @@ class Job:
     resume: str | None = None
     bf16: bool = False
     path: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def learning_rate(self, iteration: int) -> float:
         """The rate of that iteration's update."""
@@ -87,25 +87,25 @@ def load(
     ``weights`` take the place of those named in the file; a ``snapshot`` of both. ``level`` takes
     the place of that of train_state, ``stages`` are added to its. Without ``gpu`` the file's
     solver_mode decides, if it is there. For a ``foreign`` engine, whose nets may be richer than
-    Caffe's own, a mistake in a net is a doubt. Raises ParseError, SolverError, DataError, or what
+    Caffe's own, a mistake in a net is a warning. Raises ParseError, SolverError, DataError, or what
     ``resolve`` raises for the nets.
     """
     if weights and snapshot:
         raise SolverError("give a snapshot to resume from or weights to start from, not both")
-    path, nets, doubts = Path(solver), [], []
+    path, nets, warnings = Path(solver), [], []
     with _naming(path):
-        param = _read(path, level, stages)
-        with doubting(foreign, doubts):
+        param = _read(path, level, stages, warnings)
+        with doubting(foreign, warnings):
             nets = [net_to_train(param), *nets_to_test(param)]
     weights = [] if snapshot else weight_files(weights or param.weights)
     check_files(weights, snapshot)
     for place, net in zip(_places(param, str(path)), nets, strict=bool(nets)):
-        with doubting(foreign, doubts), naming(place):
+        with doubting(foreign, warnings), naming(place):
             check_net(net)
     if gpu is None and param.HasField("solver_mode") and param.solver_mode == param.GPU:
         gpu = param.device_id
     return Job(param, nets[0] if nets else caffe_pb2.NetParameter(), gpu, tuple(weights), snapshot,
-               bf16, tuple(module_path(path)), tuple(doubts))
+               bf16, tuple(module_path(path)), tuple(warnings))
 
 
 @contextlib.contextmanager
@@ -117,11 +117,14 @@ def _naming(path: Path) -> Iterator[None]:
         raise SolverError(f"{path}: {error}") from error
 
 
-def _read(path: Path, level: int | None, stages: Sequence[str]) -> Any:
+def _read(path: Path, level: int | None, stages: Sequence[str], warnings: list[str]) -> Any:
     """The checked SolverParameter; it names its nets where they were found."""
     param = read_solver(path)
     check_solver(param)
     if level is not None:
+        if param.train_state.level not in (0, level):
+            warnings.append(f"{path}: train_state's level {param.train_state.level} gives way to "
+                            f"--level {level}, as with Caffe's tool")
         param.train_state.level = level
     param.train_state.stage.extend(stages)
     if param.snapshot or param.snapshot_after_train:

@@ -10,14 +10,15 @@ from typing import Any
 from netbuilder import passes
 from netbuilder.errors import naming
 from netbuilder.proto import caffe_pb2, io
-from netbuilder.train.checks import check_files, check_net, doubting, module_path, weight_files
+from netbuilder.solver.nets import weight_files
+from netbuilder.train.checks import check_files, check_net, doubting, module_path
 
 
 @dataclass(frozen=True)
 class Model:
     """What to run, and how often; ``phase`` is a number of caffe_pb2.Phase.
 
-    ``name`` is the net's, ``path`` and ``doubts`` are as a Job's.
+    ``name`` is the net's, ``path`` and ``warnings`` are as a Job's.
     """
 
     file: str
@@ -30,7 +31,7 @@ class Model:
     gpu: int | None
     bf16: bool
     path: tuple[str, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     def message(self, module: str) -> dict[str, Any]:
         """What the child gets: the keys that scoring.py and timing.py read."""
@@ -49,15 +50,15 @@ def load(
 ) -> Model:
     """The checked model of a file; flags mean what the ``caffe`` tool's mean.
 
-    For a ``foreign`` engine a mistake in the net is a doubt, as in job.py. Raises ParseError,
+    For a ``foreign`` engine a mistake in the net is a warning. Raises ParseError,
     DataError, or what ``resolve`` raises for the net.
     """
-    names, doubts = tuple(weight_files(weights)), []
+    names, warnings = tuple(weight_files(weights)), []
     check_files(names)
     net = caffe_pb2.NetParameter()
-    with doubting(foreign, doubts), naming(file):
+    with doubting(foreign, warnings), naming(file):
         net = passes.upgrade(io.read_net(file))
         net.state.MergeFrom(caffe_pb2.NetState(phase=phase, level=level, stage=stages))
         check_net(net)
     return Model(os.fspath(file), net.name, phase, level, tuple(stages), names, iterations, gpu,
-                 bf16, tuple(module_path(file)), tuple(doubts))
+                 bf16, tuple(module_path(file)), tuple(warnings))
