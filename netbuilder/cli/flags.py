@@ -94,7 +94,7 @@ def chosen_engine(name: str | None, interpreter: str | None, wants_bf16: bool = 
     return find_engine(name, interpreter)
 
 
-def warn(doubts: tuple[str, ...]) -> None:
-    """Says what Caffe as it was released would refuse, to the user of another."""
-    for doubt in doubts:
-        click.echo(f"warning: Caffe as released would refuse this: {doubt}", err=True)
+def warn(warnings: tuple[str, ...]) -> None:
+    """Says what is odd but no end."""
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)

@@ -38,7 +38,7 @@ def test(
     found = flags.chosen_engine(engine, caffe, bf16)
     work = models.load(model, caffe_pb2.TEST, level=level, stages=stages, weights=weights,
                        iterations=iterations, gpu=gpu, bf16=bf16, foreign=found.foreign)
-    flags.warn(work.doubts)
+    flags.warn(work.warnings)
     with Child(found, "test", work, log_file) as child:
         for event in child:
             click.echo(lines_of_test(event, work), err=True, nl=False)

@@ -41,7 +41,7 @@ def time(
                                "own tool can: caffe time")
     work = models.load(model, caffe_pb2.Phase.Value(phase), level=level, stages=stages,
                        iterations=iterations, gpu=gpu, bf16=bf16, foreign=found.foreign)
-    flags.warn(work.doubts)
+    flags.warn(work.warnings)
     with Child(found, "time", work, log_file) as child:
         for event in child:
             click.echo(lines_of_time(event, work), err=True, nl=False)

@@ -52,7 +52,7 @@ def train(
     found = flags.chosen_engine(engine, caffe, bf16)
     work = job.load(solver, gpu, weights, snapshot or None, level=level, stages=stages, bf16=bf16,
                     foreign=found.foreign)
-    flags.warn(work.doubts)
+    flags.warn(work.warnings)
     if plot_file:
         plot.check(plot_file)
     log_file = log_file or Path(f"{work.param.snapshot_prefix}.log")

@@ -28,8 +28,6 @@ class Blob:
 
 class Net:
     def __init__(self, outputs):
-        self.blob_loss_weights = OrderedDict(outputs)
-        self.outputs = list(outputs)
         self.blobs = OrderedDict((name, Blob(0)) for name in outputs)
         self._blobs, self._blob_names = list(self.blobs.values()), list(outputs)
         self._blob_loss_weights, self._outputs = list(outputs.values()), range(len(outputs))

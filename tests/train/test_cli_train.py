@@ -94,6 +94,12 @@ def test_the_log_goes_where_it_is_told(here):
     (["--gpu", "0,1"], 2, "one GPU so far, not 2; choose one of 0, 1"),
     (["--engine", "torchcaffe"], 2, "--caffe names real Caffe"),
     (["--engine", "cafe"], 2, "--engine"),
+    (["--sigint_effect", "halt"], 2, "'halt' is not one of 'snapshot', 'stop', 'none'"),
+    (["--sighup_effect", ""], 2, "sighup_effect"),
+    (["--level", "one"], 2, "'one' is not a valid integer"),
+    (["--bf16"], 2, "--bf16 is the embedded engine's"),
+    (["--weights", "a", "--snapshot", "b"], 2, "a snapshot to resume from or weights .* not both"),
+    (["--weights", "run_iter_1.caffemodel.h5"], 2, "weights: there is no file run_iter_1.caff"),
     (["--snapshot", "absent"], 2, "error: snapshot: there is no file absent"),
     (["--plot", "absent/curves.png"], 2, "error: cannot write the curves to absent/curves.png"),
     (["--log", "absent/my.log"], 2, "error: cannot write the log absent/my.log"),
@@ -175,6 +181,30 @@ def test_a_second_interrupt_ends_at_once(here, start, monkeypatch):
     assert process.returncode == 130  # as a shell reports SIGINT
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("effect", ["snapshot", "stop", "none"])
+def test_effects_of_signals(here, start, sent, effect):
+    write_solver(here, max_iter=300, snapshot=0, snapshot_after_train="false")
+    process = start(f"-{sent.name.lower()}_effect", effect)
+    read_until(process, "Iteration 20")
+    os.killpg(process.pid, sent)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert len(re.findall("snapshot run_iter_", rest)) == (effect == "snapshot")
+    assert ("Stopped after iteration" in rest) == (effect == "stop")
+    assert ("Done after iteration 300." in rest) == (effect != "stop")
+
+
+def test_stop_takes_the_last_snapshot_that_the_solver_asks_for(here, start):
+    write_solver(here, max_iter=100000, snapshot=0)
+    process = start("--sighup_effect", "stop")
+    read_until(process, "Iteration 20")
+    process.send_signal(signal.SIGHUP)
+    rest, _ = process.communicate(timeout=20)
+    number = int(re.search(r"Stopped after iteration (\d+)\.", rest)[1])
+    assert f"snapshot run_iter_{number}.caffemodel" in rest
+
+
 def test_hangup_takes_a_snapshot_and_goes_on(here, start):
     write_solver(here, max_iter=300, snapshot=0, snapshot_after_train="false")
     process = start()
@@ -184,3 +214,103 @@ def test_hangup_takes_a_snapshot_and_goes_on(here, start):
     assert process.returncode == 0
     assert len(re.findall("snapshot run_iter_", rest)) == 1
     assert "Done after iteration 300." in rest
+
+
+def test_flags_as_the_caffe_tool_takes_them(here):
+    write_solver(here, max_iter=1)
+    line = ["train", "-solver=solver.prototxt", "-gpu", "", "-caffe", sys.executable]
+    result = CliRunner().invoke(cli, line)
+    assert result.exit_code == 0, result.output
+    assert "Done after iteration 1." in result.output
+
+
+def test_what_only_another_caffe_accepts_is_a_warning(here):
+    net = (here / "net.prototxt").read_text().replace("num_output: 3", "num_output: 0")
+    (here / "net.prototxt").write_text(net)
+    result = train()  # the fake may be a fork that accepts it
+    assert result.exit_code == 0
+    warned = [line for line in result.output.splitlines() if line.startswith("warning")]
+    assert len(warned) == 1
+    assert re.search(r'as released would refuse this: net.prototxt: .*"ip"', warned[0])
+    result = CliRunner().invoke(cli, ["train", "--solver", "solver.prototxt"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith('error: net.prototxt: layer "ip"')
+
+
+def test_what_no_caffe_can_do_without_is_an_end_for_each(here):
+    net = (here / "net.prototxt").read_text().replace('"images"', '"absent"')
+    (here / "net.prototxt").write_text(net)
+    result = train()
+    assert result.exit_code == 2
+    assert 'data_param.source "absent" is not there' in result.output
+
+
+@pytest.mark.parametrize("engine", [
+    pytest.param([], marks=pytest.mark.torch),
+    pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)])
+@pytest.mark.parametrize("place", ["here", "on the path", "beside the solver"])
+def test_modules_of_python_layers_are_found(here, request, monkeypatch, engine, place):
+    if engine:
+        request.getfixturevalue("real_caffe")
+    else:
+        pytest.importorskip("torch")
+    folders = {"here": ".", "on the path": "modules", "beside the solver": "solvers"}
+    for folder in ("modules", "solvers"):
+        (here / folder).mkdir()
+    Path(folders[place], "my_layers.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(here / "modules"),
+                                                      os.environ["PYTHONPATH"])))
+    write_solver(here, max_iter=2).rename("solvers/solver.prototxt")
+    with open("net.prototxt", "a") as net:
+        net.write("""layer { name: "mine" type: "Python" bottom: "ip" top: "mine"
+                     python_param { module: "my_layers" layer: "Mine" } }""")
+    (here / "lib" / "caffe.py").unlink()  # no fake here
+    line = ["train", "--solver", "solvers/solver.prototxt", "--log", "my.log", *engine]
+    result = CliRunner().invoke(cli, line)
+    assert result.exit_code == 0, result.output
+    assert "mine = 7" in Path("my.log").read_text()
+
+
+MODULE = """
+import caffe
+
+class Mine(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): top[0].data[...] = 7
+    def backward(self, top, propagate_down, bottom): pass
+"""
+
+
+def test_stages_and_level_are_the_train_nets(here, caffe_tool):
+    pytest.importorskip("torch")
+    (here / "lib" / "caffe.py").unlink()
+    with open("net.prototxt", "a") as net:
+        net.write("""
+layer { name: "s" type: "Power" bottom: "label" top: "staged" include { stage: "more" } }
+layer { name: "l" type: "Power" bottom: "label" top: "levelled" include { min_level: 2 } }
+""")
+    solver = write_solver(here, max_iter=1, train_state="{ level: 3 }",
+                          snapshot_after_train="false")
+
+    def shown(log: str) -> set[str]:
+        return set(re.findall(r"(\w+) net output #\d+: (staged|levelled)", log))
+
+    for flags in ([], ["-stage", "more,other"], ["-level", "2", "-stage=more"]):
+        line = ["train", "-solver", str(solver), "-log", "our.log", *flags]
+        result = CliRunner().invoke(cli, line)
+        assert result.exit_code == 0, result.output
+        assert "train_state's level 3 gives way to --level" in result.stderr
+        assert shown(Path("our.log").read_text()) == shown(caffe_tool("train", "-solver", solver,
+                                                                      *flags)), flags
+    assert shown(Path("our.log").read_text()) == {("Train", "staged"), ("Train", "levelled")}
+
+
+@pytest.mark.torch
+def test_the_gait_is_said(here):
+    pytest.importorskip("torch")
+    write_solver(here, max_iter=1)
+    result = CliRunner().invoke(cli, ["train", "--solver", "solver.prototxt", "--bf16"])
+    assert re.search(r"Training tiny with torchcaffe \S+ on CPU, fast gait: iterations 0 to 1",
+                     result.output)
+    assert "CPU, fast gait" in Path("run.log").read_text()

@@ -115,13 +115,15 @@ def test_the_log_names_snapshots(here, format_):
     assert [e for e in read("log") if isinstance(e, Snapshot)] == snapshots
 
 
-def test_a_run_resumed_continues_as_if_never_stopped(trainer, here):
+@pytest.mark.parametrize(("format_", "suffix"), [("BINARYPROTO", ""), ("HDF5", ".h5")])
+def test_a_run_resumed_continues_as_if_never_stopped(trainer, here, format_, suffix):
     # A snapshot holds no position in the data: batches of all 40 images make every one alike.
     net = NET.replace("batch_size: 8", "batch_size: 40")
-    solver = write_run(here, network=net, average_loss=1, display=1)
+    solver = write_run(here, network=net, average_loss=1, display=1, snapshot_format=format_)
     whole = [e for e in train(trainer, solver) if isinstance(e, (Iteration, Test))]
-    again = train(trainer, solver, snapshot="run_iter_5.solverstate")
-    assert again[0] == replace(again[0], iteration=5, resumed="run_iter_5.solverstate")
+    state = f"run_iter_5.solverstate{suffix}"
+    again = train(trainer, solver, snapshot=state)
+    assert again[0] == replace(again[0], iteration=5, resumed=state)
     rest = [event for event in again if isinstance(event, (Iteration, Test))]
     expected = [event for event in whole if event.iteration >= 5]
     assert [e.iteration for e in rest] == [e.iteration for e in expected]
@@ -130,10 +132,11 @@ def test_a_run_resumed_continues_as_if_never_stopped(trainer, here):
     assert len([e for e in read("log") if isinstance(e, Started)]) == 2  # the log goes on
 
 
-def test_weights_start_the_net(trainer, here):
-    solver = write_run(here)
+@pytest.mark.parametrize(("format_", "suffix"), [("BINARYPROTO", ""), ("HDF5", ".h5")])
+def test_weights_start_the_net(trainer, here, format_, suffix):
+    solver = write_run(here, snapshot_format=format_)
     last = train(trainer, solver)[-2]
-    first = train(trainer, solver, weights=["run_iter_12.caffemodel"])[2]
+    first = train(trainer, solver, weights=[f"run_iter_12.caffemodel{suffix}"])[2]
     assert isinstance(first, Test)
     assert [o.value for o in first.outputs] == pytest.approx([o.value for o in last.outputs])
 
