@@ -28,6 +28,8 @@ FACTS = [
     ("MemoryDataParameter", "source", 6, None, ""),
     ("MemoryDataParameter", "share_in_parallel", 5, None, True),
     ("TransformationParameter", "resize_param", 8, "ResizeParameter", None),
+    ("ResizeParameter", "center_object", 900001, None, False),
+    ("ResizeParameter", "max_angle", 900002, None, 0.0),
     ("BatchNormParameter", "scale_bias", 7, None, False),
     ("BNParameter", "momentum", 3, None, pytest.approx(0.9)),
     ("SolverParameter", "weights", 42, None, []),
