@@ -43,7 +43,7 @@ REGISTRIES = {("layer", "layers")}
 # Third parties that only these rooms need; what is not named here anybody may import.
 ONLY = {"torch": {"torchcaffe"}, "jinja2": {"solver"}, "click": {"cli"}, "rich": {"analysis"},
         "matplotlib": {"train", "analysis"}, "lmdb": {"data"}, "plyvel": {"data"}, "PIL": {"data"},
-        "h5py": {"data", "weights"}, "grpc_tools": {"proto"}}
+        "h5py": {"data", "weights"}, "grpc_tools": {"proto"}, "scipy": {"data"}}
 FILE_LINES, FUNCTION_LINES = 400, 40
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyio_driver
 import pytest
 from PIL import Image
 
+from netbuilder.errors import DataError, LibraryMissing
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe import io
 
@@ -93,3 +95,24 @@ def test_exceptions_are_pycaffes(both):
     for name in names:
         assert theirs[name][0] in ours[name], name
         assert "NetbuilderError" in ours[name] or theirs[name][0] == "ValueError", name
+
+
+def test_without_scipy_its_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(LibraryMissing, match=r"pip install .netbuilder\[train\]"):
+        io.resize_image(np.arange(12.0).reshape(2, 2, 3), (3, 3))
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        io.load_image(tmp_path / "broken.png")
+
+
+def test_resizing_keeps_what_changes_slowly():
+    """Without real Caffe: a ramp stays a ramp, away from borders, whatever the order."""
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[:, None, None] * np.ones((64, 64, 3), np.float32)
+    for order in range(1, 6):
+        larger = io.resize_image(ramp, (128, 96), interp_order=order)
+        steps = np.diff(larger[16:-16, 10:-10, 0], axis=0)
+        np.testing.assert_allclose(steps, 0.5 / 63, atol=2e-4)
