@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,11 +67,22 @@ def train(
 def _run(run: Run, display: Display, effects: dict[int, str]) -> dict[type, Event]:
     """Trains; the last event of each kind."""
     last: dict[type, Event] = {}
+    spoiled = False
     with run, _signals(run, effects), display:
         for event in run:
             last[type(event)] = event
             display.show(event)
+            if not spoiled and not math.isfinite(getattr(event, "loss", None) or 0.0):
+                spoiled = True
+                _say_why(run, event)
     return last
+
+
+def _say_why(run: Run, event: Event) -> None:
+    """Warns of a loss that is no number; the embedded engine has found where that begins."""
+    found = [warning for warning in run.engine_warnings() if "the loss is" in warning]
+    plain = f"Iteration {event.iteration}: the loss is {event.loss:g}"
+    click.echo(f"warning: {(found or [plain])[0]}", err=True)
 
 
 @contextlib.contextmanager

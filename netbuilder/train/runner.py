@@ -155,6 +155,13 @@ class Run(Child):
     def _open(self) -> BinaryIO:
         return open_log(self.engine_log, bool(self.job.resume))
 
+    def engine_warnings(self) -> list[str]:
+        """What the engine itself has warned of in this run, in glog's lines."""
+        with self.engine_log.open("rb") as file:  # the child writes where its own file stands
+            file.seek(self.begin)
+            printed = file.read().decode(errors="replace")
+        return re.findall(r"(?m)^W\d{4} \S+ +\d+ \S+\] (.*)$", printed)
+
     def __iter__(self) -> Iterator[Event]:
         for event in super().__iter__():
             self.log_file.write(lines(event, self.job.param.display).encode())

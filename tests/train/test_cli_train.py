@@ -314,3 +314,26 @@ def test_the_gait_is_said(here):
     assert re.search(r"Training tiny with torchcaffe \S+ on CPU, fast gait: iterations 0 to 1",
                      result.output)
     assert "CPU, fast gait" in Path("run.log").read_text()
+
+
+@pytest.mark.parametrize("engine", [
+    pytest.param([], marks=pytest.mark.torch),
+    pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)])
+def test_a_loss_that_is_no_number_is_said(here, request, engine):
+    if engine:
+        request.getfixturevalue("real_caffe")
+    else:
+        pytest.importorskip("torch")
+    (here / "lib" / "caffe.py").unlink()
+    net = (here / "net.prototxt").read_text()
+    spoiler = """layer { name: "spoiler" type: "Power" bottom: "ip" top: "spoilt"
+                   power_param { power: 0.5 shift: -1000 } }"""
+    (here / "net.prototxt").write_text(
+        net[:net.index('layer { name: "loss"')] + spoiler
+        + net[net.index('layer { name: "loss"'):].replace('"ip"', '"spoilt"'))
+    write_solver(here, max_iter=2)
+    result = CliRunner().invoke(cli, ["train", "--solver", "solver.prototxt", *engine])
+    assert result.exit_code == 0, result.output
+    (warning,) = re.findall(r"(?m)^warning: (.*)$", result.stderr)
+    assert "the loss is nan" in warning
+    assert engine or 'layer "spoiler" (Power) gives NaN in its top "spoilt"' in warning

@@ -173,3 +173,29 @@ def test_the_engines_solver_only_steps(here):
         sent.ClearField(field)
         loaded.param.ClearField(field)
     assert sent == loaded.param
+
+
+# An engine that is somebody's own, and flags beside the solver.
+
+
+def test_a_foreign_caffe_may_know_better(here):
+    for network, words in ((NET.replace("num_output: 3", "num_output: 0"), '"ip"'),
+                           (NET.replace("scale:", "own_field:"), "own_field")):
+        solver = write_run(here, network=network)
+        with pytest.raises(NetbuilderError, match=words):
+            job.load(solver)
+        (warning,) = job.load(solver, foreign=True).warnings
+        assert warning.startswith("Caffe as released would refuse this: ") and words in warning
+    with pytest.raises(SolverError, match="test_interval"):
+        job.load(write_run(here, test_interval=None), foreign=True)
+
+
+def test_level_and_stages_go_to_the_train_net(here):
+    solver = write_run(here, train_state='{ level: 3 stage: "a" }')
+    loaded = job.load(solver, level=1, stages=["b", "c"])
+    state = text.parse(loaded.message("caffe")["solver"], caffe_pb2.SolverParameter()).train_state
+    assert (state.level, list(state.stage)) == (1, ["a", "b", "c"])
+    assert (loaded.net.state.level, list(loaded.net.state.stage)) == (1, ["a", "b", "c"])
+    assert ["level 3 gives way to --level 1" in warning for warning in loaded.warnings] == [True]
+    assert job.load(solver).param.train_state.level == 3
+    assert not job.load(solver, level=3).warnings
