@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import runpy
 import signal
@@ -38,28 +39,31 @@ def main(arguments: list[str]) -> None:
 
 def _run_module(name: str, arguments: list[str]) -> None:
     sys.argv = [name, *arguments]  # run_module puts the module's file first
-    sys.path[0] = os.getcwd()
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def _run_script(path: str, arguments: list[str]) -> None:
     sys.argv = [path, *arguments]
-    if os.path.isdir(path):  # with a __main__.py in it; Python's own way adds it to sys.path
+    if not getattr(sys.flags, "safe_path", False):  # then it begins with the current folder
         del sys.path[0]
+    if os.path.isdir(path):  # with a __main__.py in it
         runpy.run_path(path, run_name="__main__")
         return
+    full = os.path.abspath(path)
+    loader = SourceFileLoader("__main__", full)
     try:
-        source = SourceFileLoader("__main__", path).get_data(path)
+        source = loader.get_data(full)
     except OSError as error:
-        print(f"{sys.executable}: can't open file {os.path.abspath(path)!r}: [Errno {error.errno}] "
+        print(f"{sys.executable}: can't open file {full!r}: [Errno {error.errno}] "
               f"{error.strerror}", file=sys.stderr)
         sys.exit(2)
-    sys.path[0] = os.path.dirname(os.path.realpath(path))
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     module = ModuleType("__main__")
-    module.__file__, module.__loader__ = path, SourceFileLoader("__main__", path)
-    vars(module).update(__builtins__=__builtins__, __cached__=None, __annotations__={})
+    vars(module).update(__file__=full, __loader__=loader, __builtins__=builtins, __cached__=None,
+                        __annotations__={})
     sys.modules["__main__"] = module
-    exec(compile(source, path, "exec", dont_inherit=True), vars(module))
+    exec(compile(source, full, "exec", dont_inherit=True), vars(module))
 
 
 def _end(error: BaseException) -> None:
