@@ -18,11 +18,19 @@ os.dup2(os.open("real.log", os.O_WRONLY | os.O_CREAT), 2)
 import caffe
 caffe.get_solver(sys.argv[1]).solve()
 """
-TOLD = re.compile(r"\] ( *(?:Iteration \d|Test loss|Train net|Test net|Snapshotting|Optimization "
-                  r"Done).*)")
+TOLD = re.compile(r"\] ( *(?:Iteration \d|Test loss|Train net|Test net|Gradient clip|Snapshotting|"
+                  r"Optimization Done).*)")
 PACE = re.compile(r" \(\S+ iter/s, \S+s/\d+ iters\)")
 BASE = {"base_lr": 0.05, "lr_policy": "step", "gamma": 0.5, "stepsize": 3, "momentum": 0.9,
         "weights": "start.caffemodel", "max_iter": 6, "random_seed": 1}
+TEXT = "text"  # the key of more lines of the solver file
+STAGED = """
+layer { name: "more" type: "Softmax" bottom: "fc" top: "more" include { stage: "more" } }
+layer { name: "most" type: "Reduction" bottom: "more" top: "most"
+  reduction_param { operation: SUMSQ } include { stage: "more" min_level: 1 } }
+layer { name: "last" type: "EuclideanLoss" bottom: "fc" bottom: "fc" top: "last"
+  include { phase: TEST not_stage: "more" } }
+"""
 
 
 def told(log: str) -> list[tuple[str, list[float]]]:
@@ -37,14 +45,24 @@ def told(log: str) -> list[tuple[str, list[float]]]:
     {"test_iter": [1, 3], "test_interval": 3, "test_initialization": False, "display": 4,
      "snapshot": 3, "test_compute_loss": True, "iter_size": 2},
     {"test_iter": 8, "test_interval": 4, "display": 5, "snapshot_after_train": False},
+    {"type": "Adam", "snapshot": 4, "display": 3, "average_loss": 2, "max_iter": 7,
+     TEXT: "snapshot_format: HDF5 snapshot_diff: true"},
+    {"type": "Nesterov", "test_iter": [2, 1, 3], "test_interval": 3, "display": 2,
+     "clip_gradients": 0.5, TEXT: """train_state { stage: "more" }
+     test_state { } test_state { stage: "more" } test_state { level: 1 stage: "more" }"""},
 ])
 def test_solve_does_and_says_what_real_caffe_does(tiny, run_caffe, capfd, fields):
+    fields = dict(fields)
+    extra = fields.pop(TEXT, "")
+    net = Path("resnet.prototxt").read_text() + STAGED
+    Path("staged.prototxt").write_text(net)
     caffe.Net("resnet.prototxt", caffe.TRAIN, rng=caffe.Rng(3)).save("start.caffemodel")
     made = {}
     for who in ("real", "ours"):
         (tiny / who).mkdir()
-        made[who] = write_solver(f"{who}.prototxt", "resnet.prototxt", **BASE, **fields,
+        made[who] = write_solver(f"{who}.prototxt", "staged.prototxt", **{**BASE, **fields},
                                  snapshot_prefix=f"{who}/run")
+        Path(made[who]).write_text(Path(made[who]).read_text() + "\n" + extra)
     run_caffe(SOLVE, made["real"], cwd=tiny, env={"GLOG_minloglevel": "0"})
     capfd.readouterr()
     caffe.get_solver(made["ours"]).solve()
