@@ -87,8 +87,7 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
         return image.copy()
     top, bottom, to_top, to_bottom = _taps(image.shape[1], height, one_at_border=False)
     left, right, to_left, to_right = _taps(image.shape[2], width, one_at_border=True)
-    wide = image.astype(np.int32)
-    rows = (wide[:, :, left] * to_left + wide[:, :, right] * to_right) >> 4
+    rows = (image.take(left, 2) * to_left + image.take(right, 2) * to_right) >> 4
     above, below = rows[:, top] * to_top[:, None], rows[:, bottom] * to_bottom[:, None]
     return (((above >> 16) + (below >> 16) + 2) >> 2).clip(0, 255).astype(np.uint8)
 

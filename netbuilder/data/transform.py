@@ -49,7 +49,7 @@ class Transformer:
 
     def from_datums(self, datums: Iterable[Any]) -> np.ndarray:
         """The blob of a batch of Datums: float32 (number, channels, height, width)."""
-        return self([self._array(datum) for datum in datums])
+        return self([self.array(datum) for datum in datums])
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The blob of a batch of (channels, height, width) images.
@@ -67,7 +67,8 @@ class Transformer:
             np.subtract(image[window], mean[window], out=row)
         return blob if self._scale == 1 else np.multiply(blob, self._scale, out=blob)
 
-    def _array(self, datum: Any) -> np.ndarray:
+    def array(self, datum: Any) -> np.ndarray:
+        """The image of a Datum, decoded as the parameters say."""
         param = self.param
         if not datum.encoded:
             return datum_to_array(datum)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 
 from netbuilder.data.db import Cursor
@@ -27,9 +30,15 @@ class Data(Prefetching):
         with self.named():
             datums = [self._cursor.next() for _ in range(self.batch_size)]
         with self.named(self.layer.fields.source):
-            images = torch.from_numpy(self._transform.from_datums(datums))
+            images = torch.from_numpy(self._transform(self._arrays(datums)))
         labels = torch.tensor([datum.label for datum in datums], dtype=torch.float32)
         return (images, labels)[: self.layer.top_count]
+
+    def _arrays(self, datums: list[Any]) -> list[np.ndarray]:
+        array = self._transform.array
+        if any(datum.encoded for datum in datums):
+            return self.decoded(array, datums)
+        return [array(datum) for datum in datums]
 
     def close(self) -> None:
         super().close()

@@ -33,7 +33,7 @@ class ImageData(Prefetching):
     def read(self) -> Batch:
         places = [self._next() for _ in range(self.batch_size)]
         with self.named():
-            images = [self._image(place) for place in places]
+            images = self.decoded(self._image, places)
         with self.named(self.layer.fields.source):
             blob = torch.from_numpy(self._transform(images))
         labels = [self._entries[place][1] for place in places]

@@ -46,8 +46,9 @@ class WindowData(Prefetching):
         boxes = self._drawn()
         mirrored = self._mirrored(len(boxes))
         with self.named(self._fields.source):
-            for row, box, mirror in zip(blob, boxes, mirrored, strict=True):
-                self._cut(row, box, mirror)
+            images = self.decoded(self._image, boxes[:, 0].tolist())
+            for row, image, box, mirror in zip(blob, images, boxes, mirrored, strict=True):
+                self._cut(row, image, box, mirror)
         return torch.from_numpy(blob), torch.from_numpy(boxes[:, 1].astype(np.float32))
 
     def _drawn(self) -> np.ndarray:
@@ -61,15 +62,17 @@ class WindowData(Prefetching):
         mirror = self.layer.message.transform_param.mirror
         return self.random.integers(2, size=count).tolist() if mirror else [0] * count
 
-    def _cut(self, row: np.ndarray, box: np.ndarray, mirror: int) -> None:
+    def _image(self, index: int) -> np.ndarray:
+        path = self._paths[index]
+        return decode(self._cache[index] if self._cache else read_bytes(path), True, path)
+
+    def _cut(self, row: np.ndarray, image: np.ndarray, box: np.ndarray, mirror: int) -> None:
         """Fills one image of the batch, which is zero."""
         index, _, *corners = box.tolist()
-        path = self._paths[index]
-        image = decode(self._cache[index] if self._cache else read_bytes(path), True, path)
         try:
             pixels, top, left = self._crop(image, corners, bool(mirror))
         except DataError as error:
-            raise DataError(f"{path}: {error}") from error
+            raise DataError(f"{self._paths[index]}: {error}") from error
         window = slice(None), slice(top, top + pixels.shape[1]), slice(left, left + pixels.shape[2])
         row[window] = (pixels - self._mean[window]) * np.float32(self._fields.scale)
 
