@@ -68,19 +68,19 @@ class Layers:
 
     def averages(self):
         """The means over all laps: [name, type, forward, backward] of each layer, and the whole."""
-        rows = zip(self.net._layer_names, self.net.layers, self.forward, self.backward)  # noqa: B905
         return {
             "iteration": self.laps, "total": self.total,
-            "layers": [[name, layer.type, ahead / self.laps, back / self.laps]
-                       for name, layer, ahead, back in rows],
+            "layers": [[name, self.net.layers[i].type, self.forward[i] / self.laps,
+                        self.backward[i] / self.laps]
+                       for i, name in enumerate(self.net._layer_names)],
         }
 
 
 def fast_gait(caffe, net, wait, laps):
     """The means of the same passes in the engine's fast gait, nothing where there is none."""
-    if not hasattr(caffe, "Gait"):
+    fast = caffe.Gait.FAST if hasattr(caffe, "Gait") else None
+    if fast is None or net.gait(False) != fast:
         return {}
-    fast = caffe.Gait.FAST
     return {"fast_forward": mean(lambda: net.test_pass(fast), wait, laps),
             "fast_total": mean(lambda: net.train_pass(fast), wait, laps)}
 

@@ -105,3 +105,25 @@ def test_mistakes_are_one_line(arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.torch
+def test_a_net_that_needs_its_blobs_has_no_fast_gait(here):
+    pytest.importorskip("torch")
+    (here / "net.prototxt").write_text(NET + """layer { name: "mine" type: "Python" bottom: "ip"
+        top: "mine" loss_weight: 1 python_param { module: "slow_layers" layer: "Mine" } }""")
+    (here / "slow_layers.py").write_text("""
+import time
+import caffe
+
+class Mine(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): time.sleep(0.02)
+    def backward(self, top, propagate_down, bottom): time.sleep(0.05)
+""")
+    result = measure("--iterations", "2")
+    assert result.exit_code == 0, result.output
+    assert "the fast gait" not in result.stdout
+    (forward, backward) = re.search(r"\nmine +Python +(\S+) +(\S+) ", result.stdout).groups()
+    assert 20 <= float(forward) < 50 <= float(backward) < 100
