@@ -20,7 +20,7 @@ from netbuilder.torchcaffe.rng import Rng
 def trained(case: Case) -> Case | None:
     """The case's layer between a Bias below each bottom that has a gradient and losses above.
 
-    None where there is none: no bottom may have one, or one value alone is normalised, to 0.
+    None where no bottom may have a gradient.
     """
     net = text.parse(case.net, caffe_pb2.NetParameter())
     net.ClearField("force_backward")
@@ -31,8 +31,7 @@ def trained(case: Case) -> Case | None:
     closed = {index % number for index in (*op.refuses_backward, *op.never_backward)}
     opened = [name for index, name in enumerate(first.bottoms)
               if index not in closed and first.bottom_shapes[index]]
-    alone = first.type == "BatchNorm" and first.count == first.channels
-    if not opened or not op.differentiable or alone:
+    if not opened or not op.differentiable:
         return None
     arrays = {place: array for place, array in case.arrays.items() if place[:5] != "diff/"}
     _raise(net, opened, resolved, arrays, random)

@@ -38,12 +38,13 @@ class BatchNorm(Op):
     def _by_batch(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None,
                   bias: torch.Tensor | None) -> torch.Tensor:
         mean, variance = (torch.zeros_like(total) for total in statistics[:2])
-        # With momentum 1 torch leaves this batch's mean and unbiased variance in the buffers. Of
-        # a single value it knows no unbiased variance; there Caffe takes the plain one, which is 0.
-        top = torch.batch_norm(x, scale, bias, mean, variance, True, 1.0, self.layer.eps,
-                               torch.backends.cudnn.enabled)
-        if x.numel() == x.shape[1]:
-            variance = torch.zeros_like(variance)
+        if x.numel() == x.shape[1]:  # of a single value torch knows no unbiased variance; Caffe: 0
+            mean, top = x.detach().reshape(-1), x - x
+            top = top if scale is None else top * scale.view_as(top)
+            top = top if bias is None else top + bias.view_as(top)
+        else:  # with momentum 1 torch leaves the mean and unbiased variance of this batch there
+            top = torch.batch_norm(x, scale, bias, mean, variance, True, 1.0, self.layer.eps,
+                                   torch.backends.cudnn.enabled)
         with torch.no_grad():
             for total, value in zip(statistics, (mean, variance, 1.0), strict=True):
                 total.mul_(self.layer.moving_average_fraction).add_(value)
