@@ -85,8 +85,8 @@ def test_a_net_shows_the_users_own_layer(layers):
 @pytest.mark.parametrize("method", ["setup", "reshape", "forward", "backward"])
 def test_what_a_layer_raises_comes_through(layers, method):
     def run():
-        net = net_of(nets.blob("x", 2) + nets.python("broken", "Broken", "x", "y", param_str=method),
-                     head="force_backward: true ")
+        broken = nets.python("broken", "Broken", "x", "y", param_str=method)
+        net = net_of(nets.blob("x", 2) + broken, head="force_backward: true ")
         net.forward()
         net.backward()
 

@@ -78,6 +78,15 @@ def all_cases() -> dict[str, Case]:
             name = f"{type_name}_{index}"
             found[name] = case(name, *recurrent(type_name, random, static, exposed, kind), random,
                                passes=1 + index % 3)
+    for type_name in ("LSTM", "RNN"):
+        arrays = {"x": normal(random, 40, 8, 24), "cont": marks(random, KINDS[3], 40, 8)}
+        layer = (f'layer {{ name: "layer" type: "{type_name}" bottom: "x" bottom: "cont" '
+                 'top: "top" recurrent_param { num_output: 32 } }')
+        long = case(f"{type_name}_long", arrays, layer, random, 2)
+        for name, values in long.arrays.items():  # large weights make chaos of so many steps
+            if name.startswith("param"):
+                np.multiply(values, 0.15, out=values)
+        found[long.name] = long
     for index in range(10):
         name = f"LSTMUnit_{index}"
         found[name] = case(name, *unit(random, KINDS[index % len(KINDS)]), random, 1 + index % 2)

@@ -88,18 +88,27 @@ def test_twenty_iterations_are_the_same_in_both_engines(files, run_caffe):
     assert theirs["loss"][-1] < 0.8 * theirs["loss"][0]
 
 
+def four_passes(gait: caffe.Gait, bf16: bool = False) -> tuple[list[float], list[np.ndarray]]:
+    """The losses, and the parameters' diffs summed over the passes."""
+    net = caffe.Net("net.prototxt", caffe.TRAIN, weights="start.caffemodel", bf16=bf16)
+    arrays = dict(np.load("arrays.npz"))
+    net.set_input_arrays(arrays["images"], arrays["labels"])
+    losses = [float(net.train_pass(gait)) for _ in range(4)]
+    return losses, [blob.diff.copy() for blobs in net.params.values() for blob in blobs]
+
+
 def test_both_gaits_pass_the_states_on(files):
-    found = []
-    for gait in (caffe.Gait.FAST, caffe.Gait.INSPECTABLE):
-        net = caffe.Net("net.prototxt", caffe.TRAIN, weights="start.caffemodel")
-        arrays = dict(np.load("arrays.npz"))
-        net.set_input_arrays(arrays["images"], arrays["labels"])
-        losses = [float(net.train_pass(gait)) for _ in range(4)]
-        found.append([losses, *(blob.diff.copy() for blobs in net.params.values()
-                                for blob in blobs)])
-    fast, slow = found
-    assert fast[0] == pytest.approx(slow[0], rel=1e-6)
-    assert all(far(one, other) < 1e-5 for one, other in zip(fast[1:], slow[1:], strict=True))
+    (fast, fast_diffs), (slow, slow_diffs) = map(four_passes, (caffe.Gait.FAST,
+                                                               caffe.Gait.INSPECTABLE))
+    assert fast == pytest.approx(slow, rel=1e-6)
+    assert all(far(one, other) < 1e-5
+               for one, other in zip(fast_diffs, slow_diffs, strict=True))
+
+
+def test_in_bfloat16_states_stay_float32(files):
+    fast, rough = (four_passes(caffe.Gait.FAST, bf16)[0] for bf16 in (False, True))
+    assert rough == pytest.approx(fast, rel=0.02)
+    assert rough != fast
 
 
 @pytest.mark.caffe

@@ -20,6 +20,7 @@ from torch.nn.functional import linear
 
 from netbuilder.layer import Layer
 from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.glog import log
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
 from netbuilder.torchcaffe.rng import Rng
 
@@ -39,6 +40,9 @@ class _Recurrent(Op):
     def __init__(self, layer: Layer, rng: Rng) -> None:
         super().__init__(layer, rng)
         self._states: list[Blob] = []
+        if layer.fields.debug_info:
+            log.warning('layer "%s" (%s): debug_info prints nothing, for there is no net inside',
+                        layer.name, layer.type)
 
     def fillers(self) -> Sequence[Any]:
         fields = self.layer.fields
@@ -59,7 +63,8 @@ class _Recurrent(Op):
         inputs = linear(x.flatten(2), weight, bias)
         if self.layer.static_input:
             inputs = inputs + linear(rest.pop(0).flatten(1), params.pop(0))
-        top, last = self.steps(inputs.float(), cont[..., None], self._begin(rest, x), params)
+        cont = cont.float()[..., None]
+        top, last = self.steps(inputs.float(), cont, self._begin(rest, x), params)
         if self.layer.expose_hidden:
             return top, *last
         for blob, state in zip(self._states, last, strict=True):
@@ -128,9 +133,11 @@ def _slopes(gates: Tensor, before: Tensor, tanh_cell: Tensor) -> tuple[Tensor, T
     The gradient is that of c, but for o that of h. Where ``cont`` is neither 0 nor 1 the slope of
     f is not the true one, but Caffe's.
     """
-    i, f, o, g = gates.unbind(-2)
-    to_gates = torch.stack([g * i * (1 - i), before * f * (1 - f), tanh_cell * o * (1 - o),
-                            i * (1 - g * g)], -2)
+    i, _, o, g = gates.unbind(-2)
+    to_gates = torch.addcmul(gates, gates, gates, value=-1)
+    for slope, factor in zip(to_gates.unbind(-2)[:3], (g, before, tanh_cell), strict=True):
+        slope.mul_(factor)
+    torch.mul(i, 1 - g * g, out=to_gates[..., 3, :])
     return to_gates, o * (1 - tanh_cell * tanh_cell)
 
 
@@ -147,7 +154,7 @@ class _LSTM(Function):
         h, cells[0] = states
         for t in range(steps):
             torch.mul(h, cont[t], out=entering[t])
-            gates[t] = torch.addmm(inputs[t], entering[t], weight.t())
+            torch.addmm(inputs[t], entering[t], weight.t(), out=gates[t])
             i, f, o, g = _activate(gates[t], cont[t]).unbind(1)
             torch.addcmul(f * cells[t], i, g, out=cells[t + 1])
             h = torch.mul(o, cells[t + 1].tanh(), out=top[t])
@@ -161,14 +168,14 @@ class _LSTM(Function):
     def backward(ctx: Any, top_grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         gates, entering, cells, cont, weight = ctx.saved_tensors
         split = gates.unflatten(-1, (4, -1))
-        to_gates, to_cell = _slopes(split, cells[:-1], cells[1:].tanh())
-        grads = torch.empty_like(to_gates)
+        grads, to_cell = _slopes(split, cells[:-1], cells[1:].tanh())
         later_h = later_c = top_grad.new_zeros(top_grad.shape[1:])
         for t in range(len(grads) - 1, -1, -1):
             to_h = top_grad[t] + later_h
             to_c = torch.addcmul(later_c, to_h, to_cell[t])
-            torch.mul(to_gates[t], to_c[:, None], out=grads[t])
-            torch.mul(to_gates[t, :, 2], to_h, out=grads[t, :, 2])
+            grads[t, :, :2] *= to_c[:, None]
+            grads[t, :, 2] *= to_h
+            grads[t, :, 3] *= to_c
             later_c = to_c * split[t, :, 1]
             later_h = (grads[t].flatten(1) @ weight) * cont[t]
         grads = grads.flatten(2)
@@ -184,8 +191,7 @@ class _RNN(Function):
         h = h[0]
         for t in range(len(inputs)):
             torch.mul(h, cont[t], out=entering[t])
-            hidden[t] = torch.addmm(inputs[t], entering[t], weight.t())
-            h = hidden[t].tanh_()
+            h = torch.addmm(inputs[t], entering[t], weight.t(), out=hidden[t]).tanh_()
         ctx.save_for_backward(hidden, entering, cont, weight)
         return hidden
 
@@ -224,6 +230,5 @@ class _Unit(Function):
         gates, before, after = ctx.saved_tensors
         to_gates, to_cell = _slopes(gates, before, after.tanh())
         to_c = to_c + to_h * to_cell
-        grads = to_gates * to_c[..., None, :]
-        grads[..., 2, :] = to_gates[..., 2, :] * to_h
+        grads = to_gates * torch.stack([to_c, to_c, to_h, to_c], -2)
         return to_c * gates[..., 1, :], grads.flatten(-2), None
