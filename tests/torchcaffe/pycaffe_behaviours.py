@@ -6,12 +6,13 @@ Real Caffe runs them too (test_pycaffe_against_caffe.py), so none may make it ab
 from __future__ import annotations
 
 from pycaffe_nets import ALL, CONSTRUCTORS, PARTS, RUNNING
+from pycaffe_recipes import RECIPES
 from pycaffe_rest import BLOBS, CALLBACKS, FILES_OF_NETS, INPUT_ARRAYS, MODULE, SOLVERS
 
 GROUPS = {
     "constructors": CONSTRUCTORS, "parts": PARTS, "running": RUNNING, "all": ALL, "blobs": BLOBS,
     "files": FILES_OF_NETS, "input arrays": INPUT_ARRAYS, "callbacks": CALLBACKS,
-    "module": MODULE, "solvers": SOLVERS,
+    "module": MODULE, "solvers": SOLVERS, "recipes": RECIPES,
 }
 SNIPPETS = {f"{group}: {name}": source for group, table in GROUPS.items()
             for name, source in table.items()}

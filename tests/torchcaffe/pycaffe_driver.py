@@ -26,7 +26,7 @@ def kinds(error):
 
 
 def plain(value):
-    """A value as JSON has it; an array with its dtype and shape, numbers to four digits."""
+    """A value as JSON has it; an array with its dtype and shape."""
     if isinstance(value, np.ndarray):
         values = plain(value.ravel().tolist()) if value.size <= 40 else "many"
         return {"array": str(value.dtype), "shape": list(value.shape), "values": values}
@@ -43,8 +43,7 @@ SHOWN = (
     (dict, lambda value: {"pairs": [[plain(key), plain(item)] for key, item in value.items()]}),
     ((bool, int, str, type(None)), lambda value: value),
     (bytes, lambda value: "bytes"),
-    # What is left of a sum that is zero has any sign.
-    ((float, np.floating), lambda value: float(format(value, ".4g")) if abs(value) > 1e-6 else 0.0),
+    ((float, np.floating), float),
 )
 
 

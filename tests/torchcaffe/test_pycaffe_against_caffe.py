@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,21 @@ def _differ(ours: dict, theirs: dict) -> bool:
     """An error is as good as theirs if whatever catches theirs catches it."""
     if "error" in theirs:
         return not set(theirs["error"]) <= set(ours.get("error", ()))
-    return "error" in ours or _sorted(ours["result"]) != _sorted(theirs["result"])
+    return "error" in ours or not _same(_sorted(ours["result"]), _sorted(theirs["result"]))
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_same, ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return math.isclose(ours, theirs, rel_tol=1e-4, abs_tol=1e-6)
+    return type(ours) is type(theirs) and ours == theirs
 
 
 def _sorted(value: Any) -> Any:
-    """The same, for dicts whose order pycaffe leaves to chance."""
+    """The same in lists alone; a dict's order pycaffe leaves to chance."""
     if isinstance(value, list):
         return [_sorted(item) for item in value]
     if isinstance(value, dict) and "pairs" in value:
-        return sorted(map(_sorted, value["pairs"]), key=str)
-    return value
+        return sorted(map(_sorted, value["pairs"]), key=lambda pair: str(pair[0]))
+    return [value[key] for key in sorted(value)] if isinstance(value, dict) else value
