@@ -16,7 +16,7 @@ from netbuilder.train.engines import find_engine
 @click.option("--gpu", "numbers", metavar="A,B", callback=flags.gpu_numbers,
               help='Device numbers, or "all". [default: all]')
 def device_query(*, numbers: list[int]) -> None:
-    """Shows the GPUs of this machine as PyTorch sees them, with Caffe's names of the figures."""
+    """Show the GPUs of this machine as PyTorch sees them, with Caffe's names of the figures."""
     found = query()
     devices = {device["Device id"]: device for device in found["devices"]}
     absent = [number for number in numbers if number not in devices]

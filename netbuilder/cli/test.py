@@ -31,7 +31,7 @@ def test(
     *, model: str, weights: list[str], iterations: int, gpu: int | None, level: int,
     stages: list[str], engine: str | None, caffe: str | None, bf16: bool, log_file: Path | None,
 ) -> None:
-    """Scores a model: the outputs of its TEST phase, each batch's and their averages.
+    """Score a model: the outputs of its TEST phase, each batch's and their averages.
 
     Caffe's own lines go to stderr, as from `caffe test`; a summary goes to stdout.
     """

@@ -29,7 +29,7 @@ def time(
     *, model: str, iterations: int, phase: str, gpu: int | None, level: int, stages: list[str],
     engine: str | None, caffe: str | None, bf16: bool, log_file: Path | None,
 ) -> None:
-    """Times a model: milliseconds of each layer forward and backward, and of the whole.
+    """Time a model: milliseconds of each layer forward and backward, and of the whole.
 
     The embedded engine has two gaits. Layers are timed one by one in the inspectable one; the
     whole net is also timed in the fast one, which `train` and `test` use. Caffe's own lines go to

@@ -45,7 +45,7 @@ def train(
     stages: list[str], sigint_effect: str, sighup_effect: str, engine: str | None,
     caffe: str | None, bf16: bool, log_file: Path | None, plot_file: Path | None,
 ) -> None:
-    """Trains a net as its solver says, with the embedded engine or with real Caffe.
+    """Train a net as its solver says, with the embedded engine or with real Caffe.
 
     By default Ctrl-C takes a snapshot and stops, SIGHUP takes one and goes on, as with `caffe
     train`. The flags are that tool's, and a single dash will do.
