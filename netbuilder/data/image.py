@@ -25,6 +25,7 @@ _AS_STORED = {
     "LA": "RGBA", "PA": "RGBA", "RGBA": "RGBA",
 }
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
+_DEEP = {"I;16", "I"}  # gray of 16 bits, of which OpenCV keeps the upper 8 if asked for 8
 _TURN, _TURNED = 0x0112, range(5, 9)  # EXIF's orientation, and those that swap the sides
 _COEF_BITS = 11  # INTER_RESIZE_COEF_BITS of OpenCV's resize.cpp
 
@@ -54,10 +55,12 @@ def decode(data: bytes, color: bool | None = None, where: str = "an encoded imag
     """The encoded image `data` (JPEG, PNG ...) as uint8 (channels, height, width)."""
     import numpy as np
 
-    with opened(data, where) as image:
+    with opened(data, where) as stored:
+        mode = _mode(stored, color, where)
+        image = _upper_bits(stored) if stored.mode in _DEEP else stored
         if color is False:
             return _gray(image)[None]
-        array = np.asarray(oriented(image, color).convert(_mode(image, color, where)))
+        array = np.asarray(oriented(image, color).convert(mode))
     if array.ndim == 2:
         return array[None]
     return np.ascontiguousarray(array.transpose(2, 0, 1)[[2, 1, 0, 3][: array.shape[2]]])
@@ -127,7 +130,8 @@ def opened(data: bytes, where: str) -> Iterator[Any]:
 
 def _mode(image: Any, color: bool | None, where: str) -> str:
     """The Pillow mode to decode to."""
-    if image.mode not in _AS_STORED:
+    if image.mode not in _AS_STORED and not (
+            image.mode in _DEEP and image.format == "PNG" and color is not None):
         raise DataError(
             f"{where}: pixels of kind {image.mode}; Caffe takes images of 8 bits per channel only"
         )
@@ -136,6 +140,13 @@ def _mode(image: Any, color: bool | None, where: str) -> str:
     if "transparency" in image.info and _AS_STORED[image.mode] == "RGB":
         return "RGBA"
     return _AS_STORED[image.mode]
+
+
+def _upper_bits(image: Any) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def oriented(image: Any, color: bool | None = True) -> Any:

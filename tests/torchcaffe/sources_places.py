@@ -26,7 +26,7 @@ def job(place: Path, name: str, net: str, **more: object) -> dict:
     """One for source_driver; ``more`` may change phase, passes and seed."""
     (place / f"{name}.prototxt").write_text(net)
     return {"net": str(place / f"{name}.prototxt"), "out": str(place / f"{name}.npz"),
-            "phase": caffe_pb2.TEST, "passes": 5, "seed": 1, **more}
+            "phase": caffe_pb2.TEST, "passes": 9, "seed": 1, **more}
 
 
 def by_caffe(run_caffe: Callable, place: Path, nets: dict[str, str],

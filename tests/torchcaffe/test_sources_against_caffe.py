@@ -70,7 +70,7 @@ NETS = {
 
 
 def write_pictures(folder: Path, rng: np.random.Generator) -> list[Path]:
-    """Seven image files of other sizes and kinds."""
+    """Eight image files of other sizes and kinds, one of 16 bits."""
     folder.mkdir()
     kinds = ["RGB", "L", "RGBA", "P", "RGB", "RGB", "LA"]
     paths = []
@@ -81,7 +81,9 @@ def write_pictures(folder: Path, rng: np.random.Generator) -> list[Path]:
         ending = "jpg" if index > 3 and kind == "RGB" else "png"
         paths.append(folder / f"a picture {index}.{ending}")
         picture.save(paths[-1])
-    return paths
+    deep = rng.integers(0, 1 << 16, (29, 31), dtype=np.uint16)
+    Image.fromarray(deep).save(folder / "deep.png")
+    return [*paths, folder / "deep.png"]
 
 
 def write_tables(folder: Path, rng: np.random.Generator) -> None:
