@@ -12,22 +12,37 @@ def run(caffe, job):
 
     A job is a dict: ``net``, a prototxt; ``phase``; ``arrays``, an .npz of what to put in
     (``data/BLOB``, ``diff/BLOB``, ``param/LAYER/INDEX``); ``passes``; ``out``, the .npz to write.
+    ``data/BLOB@2`` is put in before the third pass only, and the blob takes its shape.
     """
     net = caffe.Net(str(job["net"]), job["phase"])
     arrays = dict(np.load(job["arrays"]))
-    for name, array in arrays.items():
-        kind, _, place = name.partition("/")
-        if kind == "param":
-            layer, index = place.rsplit("/", 1)
-            net.params[layer][int(index)].data[...] = array
-    for _ in range(job["passes"]):
-        for name, array in arrays.items():
-            kind, _, place = name.partition("/")
-            if kind in ("data", "diff"):
-                getattr(net.blobs[place], kind)[...] = array
+    put_params(net, arrays)
+    for number in range(job["passes"]):
+        put_blobs(net, arrays, number)
         net.forward()
         net.backward()
     np.savez(job["out"], **results(net))
+
+
+def put_params(net, arrays):
+    """Puts a job's parameters in."""
+    for name, array in arrays.items():
+        if name.startswith("param/"):
+            layer, index = name[len("param/"):].rsplit("/", 1)
+            net.params[layer][int(index)].data[...] = array
+
+
+def put_blobs(net, arrays, number):
+    """Puts in what a job has for the data and diff of blobs before its pass ``number``."""
+    for name, array in arrays.items():
+        kind, _, place = name.partition("/")
+        place, _, only = place.partition("@")
+        if kind == "param" or (only and int(only) != number):
+            continue
+        blob = net.blobs[place]
+        if only and blob.data.shape != array.shape:
+            blob.reshape(*array.shape)
+        getattr(blob, kind)[...] = array
 
 
 def results(net):

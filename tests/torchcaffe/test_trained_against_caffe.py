@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from against import Numbers, assert_near, by_caffe, by_us, far
+from against import Numbers, assert_near, by_caffe, by_us
+from changing_cases import changing
 from grid import all_cases
+from net_driver import put_blobs, put_params
 from trained_cases import all_trained
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.torchcaffe.net import Gait
 
-CASES = all_trained(all_cases())
+CASES = {**all_trained(all_cases()), **changing()}
 TOLERANCE = 1e-5
 
 pytestmark = [pytest.mark.caffe, pytest.mark.torch]
@@ -28,24 +29,23 @@ def test_numbers_of(name, expected, tmp_path):
     assert_near(by_us(CASES[name], tmp_path), expected[name], TOLERANCE, CASES[name])
 
 
+def kept(net: caffe.Net) -> Numbers:
+    """What the fast gait leaves: outputs, parameters and their diffs."""
+    found = {f"data/{name}": net.blobs[name].data for name in net.outputs}
+    for layer, blobs in net.params.items():
+        for index, blob in enumerate(blobs):
+            found[f"param/{layer}/{index}"] = blob.data
+            found[f"grad/{layer}/{index}"] = blob.diff
+    return found
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_fast_gait(name, expected):
     case = CASES[name]
     net = caffe.Net(text.parse(case.net, caffe_pb2.NetParameter()), case.phase)
-    for place, array in case.arrays.items():
-        kind, _, blob = place.partition("/")
-        if kind == "data":
-            net.blobs[blob].data[...] = array
-        else:
-            layer, index = blob.rsplit("/", 1)
-            net.params[layer][int(index)].data[...] = array
-    for _ in range(case.passes):
+    put_params(net, case.arrays)
+    for number in range(case.passes):
+        put_blobs(net, case.arrays, number)
         net.train_pass(Gait.FAST)
-    ours = {f"data/{name}": net.blobs[name].data for name in net.outputs}
-    for layer, blobs in net.params.items():
-        for index, blob in enumerate(blobs):
-            ours[f"param/{layer}/{index}"] = blob.data
-            ours[f"grad/{layer}/{index}"] = blob.diff
-    distances = {place: far(np.array(array), expected[name][place])
-                 for place, array in ours.items()}
-    assert not {place: far for place, far in distances.items() if not far <= TOLERANCE}, case.net
+    ours = kept(net)
+    assert_near(ours, {place: expected[name][place] for place in ours}, TOLERANCE, case)
