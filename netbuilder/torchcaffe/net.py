@@ -21,6 +21,7 @@ from netbuilder.torchcaffe import debug, exchange, mode
 from netbuilder.torchcaffe.build import build_nodes
 from netbuilder.torchcaffe.frontend import Frontend
 from netbuilder.torchcaffe.parameters import Param
+from netbuilder.torchcaffe.plan import overwrites_others
 from netbuilder.torchcaffe.program import Program
 from netbuilder.torchcaffe.python_layer import PythonLayers
 from netbuilder.torchcaffe.rng import Rng
@@ -85,7 +86,9 @@ class Net(Frontend):
                             python.take)
         self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
-        self._all_blobs = any(node.op.needs_blobs and node.reach.layer for node in built.nodes)
+        self._all_blobs = any(
+            node.op.needs_blobs and node.reach.layer for node in built.nodes
+        ) or overwrites_others(resolved.layers, [node.op for node in built.nodes])
         self._program: Program | None = None
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         if weights is not None:

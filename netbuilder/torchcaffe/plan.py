@@ -39,6 +39,21 @@ def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> l
     return reach
 
 
+def overwrites_others(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
+    """True where a layer works in place on memory that others read under another name.
+
+    In Caffe they then read what it wrote: a Flatten's or Reshape's top is its bottom's memory,
+    and all tops of a Split are.
+    """
+    views: set[str] = set()
+    for layer, op in zip(layers, ops, strict=True):
+        if op.shares_data and (layer.type == "Split" or layer.bottoms[0] in views):
+            views.update(layer.tops)
+        elif views.intersection(layer.bottoms, layer.tops):
+            return True
+    return False
+
+
 def _from_parameters(layers: Sequence[Layer]) -> list[Reach]:
     """Downwards up: a blob needs a gradient if a parameter lies below it."""
     reach: list[Reach] = []

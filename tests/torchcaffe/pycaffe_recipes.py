@@ -137,4 +137,15 @@ n = caffe.Net('net.prototxt', caffe.TEST); n.share_with(s.net); s.step(2)
 s.net.save('now.caffemodel'); m = caffe.Net('net.prototxt', 'now.caffemodel', caffe.TEST)
 r = [n.forward()['prob'][0], m.forward()['prob'][0]]; s.step(1); r += [n.params['ip'][0].data,
 m.params['ip'][0].data]""",
+    "a view overwritten in place": """
+open('view.prototxt', 'w').write('''
+force_backward: true
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 dim: 2 } } }
+layer { name: "flat" type: "Flatten" bottom: "x" top: "flat" }
+layer { name: "relu" type: "ReLU" bottom: "flat" top: "flat" }
+layer { name: "power" type: "Power" bottom: "x" top: "power" power_param { scale: 2 } }
+layer { name: "after" type: "Power" bottom: "flat" top: "after" }''')
+n = caffe.Net('view.prototxt', caffe.TEST); n.blobs['x'].data.flat = [1, -2, 3, -4]
+r = sorted(n.forward().items()) + [n.blobs['x'].data]
+r.append(n.backward(power=np.ones((1, 2, 2)), after=np.ones((1, 4))))""",
 }

@@ -15,6 +15,7 @@ from pycaffe_files import FILES
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.errors import EngineError, FileUnreadable, NetbuilderError, NoSuchLayer
+from netbuilder.proto import caffe_pb2, text
 from netbuilder.torchcaffe import mode
 from netbuilder.torchcaffe.net import Gait
 
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.torch
 @pytest.fixture
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> caffe.Net:
     """The net of net.prototxt, in a folder of its own with the other files."""
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(mode, "current", mode.Mode())
     return caffe.Net("net.prototxt", caffe.TRAIN)
@@ -66,6 +67,14 @@ def test_errors_are_pycaffes_and_ours(call, error, also, words, net):
     assert isinstance(caught.value, also)
 
 
+def test_backward_needs_no_forward(net):
+    net.blobs["ip"].diff[...] = [[1, 2, 3]] * 4
+    found = net.backward(start="ip", end="ip")
+    assert found["data"].tolist() == [[1.5, 1.5]] * 4
+    assert net.params["ip"][1].diff.tolist() == [4, 8, 12]
+    assert not net.blobs["ip"].data.any()  # as it was
+
+
 # Views, over both gaits.
 
 
@@ -82,6 +91,22 @@ def test_views_stay_views_when_the_gait_changes(net):
     net.forward()
     assert np.shares_memory(copy.data, source.data) and np.shares_memory(held, source.data)
     assert held[0, 0] == source.data[0, 0] == pytest.approx(5.25)
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_view_overwritten_in_place_is_overwritten_in_every_pass(phase, net):
+    """So Caffe has it: ``power`` reads what the ReLU wrote."""
+    message = text.parse("""
+        layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }
+        layer { name: "flat" type: "Flatten" bottom: "x" top: "flat" }
+        layer { name: "relu" type: "ReLU" bottom: "flat" top: "flat" }
+        layer { name: "power" type: "Power" bottom: "x" top: "power" power_param { scale: 2 } }
+    """, caffe_pb2.NetParameter())
+    net = caffe.Net(message, phase)
+    for gait in Gait:
+        net.blobs["x"].data[...] = [1, -2, 3, -4]
+        net.test_pass(gait)
+        assert net.blobs["power"].data.tolist() == [[2, 0, 6, 0]]
 
 
 def test_a_net_with_callbacks_runs_layer_by_layer(net):
