@@ -23,13 +23,14 @@ _COLUMNS = 6  # of a box: label, overlap, x1, y1, x2, y2
 class Windows:
     """What a window file lists.
 
-    ``paths`` and ``channels`` are those of the images as written. ``boxes`` has a row per box:
+    ``paths`` are those of the images as written, ``channels`` those of the last, which is the one
+    that Caffe looks at. ``boxes`` has a row per box:
     the position of its image in ``paths``, label, overlap, x1, y1, x2, y2, in float32 as Caffe
     keeps them; both ends belong to the box.
     """
 
     paths: list[str]
-    channels: list[int]
+    channels: int
     boxes: np.ndarray
 
 
@@ -50,12 +51,11 @@ def read_windows(source: str | os.PathLike) -> Windows:
     """A whole window file. Raises DataError, naming the line, where it is none."""
     import numpy as np
 
-    words, found, boxes = _words(source), Windows([], [], np.empty(0)), []
+    words, found, boxes = _words(source), Windows([], 0, np.empty(0)), []
     while head := list(islice(words, 7)):
         line = f"the window file {source}:{head[0][0]}"
-        index, path, channels, count = _image([word for _, word in head], line)
+        index, path, found.channels, count = _image([word for _, word in head], line)
         found.paths.append(path)
-        found.channels.append(channels)
         rows = list(islice(words, count * _COLUMNS))
         boxes.append(_boxes(index, count, rows, line))
     if not found.paths:

@@ -104,6 +104,12 @@ def test_tables_that_cannot_be_read(changes, words):
         rows.next_batch()
 
 
+def test_a_batch_of_no_rows():
+    write(**ROWS)
+    with pytest.raises(DataError, match=r'layer "d" \(HDF5Data\): batch_size must be at least 1'):
+        source("HDF5Data", HDF5.replace("batch_size: 3", ""))
+
+
 def test_a_table_that_lacks_a_top():
     write(**ROWS)
     write(data=ROWS["data"])
@@ -121,7 +127,7 @@ def test_a_table_that_lacks_a_top():
     ("0 0.1", "1 0.8", "windows has no background window"),
     ("1 0.9", "0 0.9", "a foreground window has the label 0"),
     ("# 0", "# 1", "an image has the index 1, but there are 1 images"),
-    ("3 8 9", "1 8 9", r"images of \[1\] channels; Caffe reads them all in color"),
+    ("3 8 9", "1 8 9", "images of 1 channels; Caffe reads them all in color"),
 ])
 def test_window_files_that_caffe_dies_of(old, new, words):
     Path("windows").write_text(BOXES.replace(old, new))

@@ -27,6 +27,8 @@ class HDF5Data(Source):
         self._random = np.random.default_rng(rng.integer())
         self._file, self._datasets = "", []
         with self.named():
+            if layer.fields.batch_size < 1:
+                raise DataError("batch_size must be at least 1; set it in hdf5_data_param")
             self._files = list_files(layer.fields.source)
             self._pieces = self._read_pieces()
             self._rows = next(self._pieces)

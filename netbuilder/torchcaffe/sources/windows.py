@@ -108,7 +108,7 @@ class WindowData(Prefetching):
         if values not in (0, 1, 3):
             raise DataError(f"{values} mean_value; give one, or one per channel: 3")
 
-    def _check(self, channels: list[int]) -> None:
+    def _check(self, channels: int) -> None:
         """Refuses what Caffe dies of, or reads memory for that it does not own."""
         source = self._fields.source
         for name, boxes in zip(("background", "foreground"), self._boxes, strict=True):
@@ -122,6 +122,6 @@ class WindowData(Prefetching):
         if self._boxes[1][:, 1].min() < 1:
             raise DataError(f"{source}: a foreground window has the label "
                             f"{self._boxes[1][:, 1].min()}; 0 is the background's")
-        if set(channels) != {3}:
-            raise DataError(f"{source}: images of {sorted(set(channels))} channels; Caffe reads "
-                            "them all in color, so write 3")
+        if channels != 3:
+            raise DataError(f"{source}: images of {channels} channels; Caffe reads them all in "
+                            "color, so write 3")
