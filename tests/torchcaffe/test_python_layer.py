@@ -158,6 +158,15 @@ def test_losses_without_a_top_stay_apart(layers):
     assert float(net.train_pass()) == pytest.approx(2 * 0.5 * 3 * 0.01)
 
 
+def test_debug_info_tells_of_it(layers, capsys):
+    net = net_of(nets.TRAINED, head="debug_info: true ")
+    net.train_pass()
+    log = capsys.readouterr().err
+    assert "[Forward] Layer gain, top blob gain data:" in log
+    assert "[Forward] Layer gain, param blob 1 data: 0" in log
+    assert "[Backward] Layer gain, bottom blob in diff:" in log
+
+
 def test_without_an_engine_the_shape_is_asked_for():
     with pytest.raises(ShapeUnknown, match="--input data="):
         graph.resolve(text.parse(nets.TRAINED, caffe_pb2.NetParameter()))

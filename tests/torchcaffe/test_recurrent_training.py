@@ -147,3 +147,8 @@ def test_fillers():
     net = net_of(fields='weight_filler { type: "constant" value: 2 } '
                       'bias_filler { type: "constant" value: 3 }')
     assert [set(blob.data.flat) for blob in net.params["layer"]] == [{2.0}, {3.0}, {2.0}]
+
+
+def test_there_is_no_inner_net_to_debug(capsys):
+    net_of(fields="debug_info: true")
+    assert '"layer" (LSTM): debug_info prints nothing' in capsys.readouterr().err
