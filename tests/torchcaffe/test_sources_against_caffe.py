@@ -56,6 +56,12 @@ NETS = {
     "ImageData of sizes, cropped": layer("ImageData", listed(batch=4), "crop_size: 11"),
     "ImageData of a folder": layer(
         "ImageData", 'image_data_param { source: "names" root_folder: "pictures/" batch_size: 1 }'),
+    "Data of 2013": """layers { name: "d" type: DATA top: "data" top: "label" data_param {
+        source: "images_lmdb" backend: LMDB batch_size: 3 scale: 0.5 crop_size: 9
+        mean_file: "mean.binaryproto" } }""",
+    "ImageData of 2013": """layers { name: "d" type: IMAGE_DATA top: "data" top: "label"
+        image_data_param { source: "list" batch_size: 3 new_height: 20 new_width: 24 scale: 0.5
+        crop_size: 9 mean_file: "mean.binaryproto" } }""",
     "HDF5Data": layer("HDF5Data", rows()),
     "HDF5Data of one file": layer("HDF5Data", rows(source="file", batch=3)),
     "HDF5Data longer than all": layer("HDF5Data", rows(batch=20)),

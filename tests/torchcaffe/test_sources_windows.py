@@ -47,6 +47,10 @@ def net(number: int, rng: np.random.Generator) -> str:
 RNG = np.random.default_rng(11)
 NETS = {f"net {number}": net(number, RNG) for number in range(24)}
 
+NETS["net of 2013"] = """layers { name: "d" type: WINDOW_DATA top: "data" top: "label"
+    window_data_param { source: "windows0" batch_size: 4 fg_fraction: 0.5 fg_threshold: 0.75
+    bg_threshold: 0.5 root_folder: "./" scale: 0.5 crop_size: 9 mean_file: "mean.binaryproto" } }"""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
