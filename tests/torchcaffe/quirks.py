@@ -21,13 +21,14 @@ class Quirk(NamedTuple):
     expected: Mapping[str, Any]
     phase: int = TRAIN
     passes: int = 1
+    force: bool = True  # that all bottoms get a gradient
 
     def case(self, name: str) -> Case:
         """The net as text, with arrays to put in."""
         arrays = {place: np.array(values, np.float32) for place, values in self.given.items()}
         inputs = {place.removeprefix("data/"): array for place, array in arrays.items()
                   if place.startswith("data/")}
-        return Case(name, net_text(inputs, self.layers, "Accuracy" not in self.layers), arrays,
+        return Case(name, net_text(inputs, self.layers, self.force), arrays,
                     self.phase, self.passes)
 
 
@@ -120,7 +121,30 @@ LOSSES = {
         {"data/loss": 7, "diff/loss": 0.5, "diff/x": [[0.5, 1, 1.5]]}),
     "accuracy counts a tie as a miss": Quirk(
         one("Accuracy", bottoms="x label"), {"data/x": [[1, 1], [2, 0]], "data/label": [0, 0]},
-        {"data/out": 0.5}),
+        {"data/out": 0.5}, force=False),
+    "sigmoid cross entropy is divided by the images": Quirk(
+        one("SigmoidCrossEntropyLoss", bottoms="x y"),
+        {"data/x": [[0, 0, 0], [0, 0, 0]], "data/y": [[1, 0, 1], [1, 1, 0]]},
+        {"data/out": 3 * log(2)}),
+    "sigmoid cross entropy cuts a target off before it is ignored": Quirk(
+        one("SigmoidCrossEntropyLoss", "loss_param { ignore_label: 0 }", "x y"),
+        {"data/x": [[0, 0]], "data/y": [[0.5, 1]]}, {"data/out": log(2), "diff/x": [[0, -0.5]]}),
+    "a probability is cut at 1e-20, its gradient too": Quirk(
+        one("MultinomialLogisticLoss", bottoms="x label"),
+        {"data/x": [[0, 1]], "data/label": [0]},
+        {"data/out": 20 * log(10), "diff/x": [[-1e20, 0]]}),
+    "infogain cuts at 1e-20, its gradient goes on": Quirk(
+        one("InfogainLoss", bottoms="x label gain", tops="out odds").replace(
+            '"InfogainLoss"', '"InfogainLoss" loss_weight: 1 loss_weight: 0'),
+        {"data/x": [[1000, 0]], "data/label": [1], "data/gain": [[1, 0], [0, 1]]},
+        {"data/out": 20 * log(10), "data/odds": [[1, 0]]}, force=False),
+    "hinge loss leaves what margins lack in the diff": Quirk(
+        one("HingeLoss", bottoms="x label"), {"data/x": [[0.25, -2]], "data/label": [0]},
+        {"data/out": 0.75, "diff/x": [[0.75, 0]]}, force=False),
+    # margin 1: (1 - 3e-4) / (3e-4 + 1e-4) * 3e-4
+    "contrastive loss adds 1e-4 to a distance": Quirk(
+        one("ContrastiveLoss", bottoms="x y same"),
+        {"data/x": [[3e-4]], "data/y": [[0]], "data/same": [0]}, {"diff/x": [[-0.9997 * 0.75]]}),
 }
 GRADIENTS = {
     "parameter diffs add up, blob diffs do not": Quirk(
@@ -150,6 +174,20 @@ GRADIENTS = {
         {"diff/x": [[0, 1, 0]], "diff/y": [[1, 0, 1]], "diff/z": [[0, 0, 0]]}),
 }
 OTHERS = {
+    "stable_prod_grad: false divides by zero": Quirk(
+        one("Eltwise", "eltwise_param { operation: PROD stable_prod_grad: false }", "x y"),
+        {"data/x": [[0, 2]], "data/y": [[3, 4]], "diff/out": [[1, 1]]},
+        {"diff/x": [[float("nan"), 4]], "diff/y": [[0, 2]]}),
+    # Its derivative would be 1 / 8.
+    "mvn takes eps for a part that grows": Quirk(
+        one("MVN", "mvn_param { eps: 1 }"), {"data/x": row(1, 3), "diff/out": row(1, 0)},
+        {"data/out": row(-0.5, 0.5), "diff/x": row(3 / 16, -3 / 16)}),
+    "arg max of equal values takes the last": Quirk(
+        one("ArgMax", "argmax_param { out_max_val: true top_k: 2 }"), {"data/x": [[5, 7, 7]]},
+        {"data/out": [[[2, 1], [7, 7]]]}, force=False),
+    "filter leaves what is chosen": Quirk(
+        one("Filter", bottoms="x chosen"), {"data/x": [[1], [2], [3]], "data/chosen": [-1, 0, 0.5]},
+        {"data/out": [[1], [3]]}, force=False),
     # (2 - 3) / 2 is 0 in C++ and -1 in Python.
     "a kernel may reach past the image by less than its stride": Quirk(
         one("Convolution", "convolution_param { num_output: 1 kernel_h: 1 kernel_w: 3 stride_h: 1 "
