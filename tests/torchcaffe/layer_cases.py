@@ -138,6 +138,14 @@ def neuron(type_name: str, fields: Callable[[Random], str] = lambda _: "",
     return draw
 
 
+def paired(name: str, values: list[int]) -> str:
+    """``stride: 1 stride: 2`` as ``stride_h: 1 stride_w: 2``, where there is such a pair."""
+    if name == "dilation":
+        return field(name, values)
+    stem = name.removesuffix("_size")
+    return f"{stem}_h: {values[0]} {stem}_w: {values[-1]}"
+
+
 def convolution(type_name: str) -> Draw:
     def draw(random: Random) -> tuple[Arrays, str]:
         axes, group = random.choice((1, 2, 2, 2, 3)), random.choice((1, 1, 2))
@@ -148,7 +156,8 @@ def convolution(type_name: str) -> Draw:
                 for name, values in (("kernel_size", (1, 2, 3, 5)), ("stride", (1, 2, 3)),
                                      ("pad", (0, 1, 2)), ("dilation", (1, 1, 2)))}
         bottoms = {f"x{n}": normal(random, *shape) for n in range(random.choice((1, 1, 2)))}
-        fields = [field(name, value) for name, value in each.items()]
+        fields = [paired(name, value) if axes == 2 and random.random() < 0.3 else
+                  field(name, value) for name, value in each.items()]
         fields += [f"num_output: {group * size(random, 1, 4)} group: {group} axis: {len(lead)}",
                    some(random, bias_term=False)]
         return layer(type_name, bottoms, f"convolution_param {{ {' '.join(fields)} }}",
@@ -204,11 +213,16 @@ def lrn(random: Random) -> tuple[Arrays, str]:
 
 def eltwise(random: Random) -> tuple[Arrays, str]:
     shape = [size(random, 1, 5) for _ in range(random.randint(1, 5))]
-    operation = random.choice(("PROD", "SUM", "SUM", "MAX"))
+    operation = random.choice(("PROD", "PROD", "SUM", "MAX"))
     values = ties if operation == "MAX" else normal
     arrays = {f"x{n}": values(random, *shape) for n in range(random.randint(2, 4))}
-    coeff = some(random, coeff=[random.choice((1, -0.5, 2)) for _ in arrays])
-    fields = f"operation: {operation} {coeff if operation == 'SUM' else ''}"
+    fields = f"operation: {operation} "
+    if operation == "SUM":
+        fields += some(random, coeff=[random.choice((1, -0.5, 2)) for _ in arrays])
+    elif operation == "PROD" and random.random() < 0.4:
+        fields += "stable_prod_grad: false"
+    elif operation == "PROD":  # with zeros, of one factor or of several
+        arrays = {name: values * (np.abs(values) > 0.4) for name, values in arrays.items()}
     return layer("Eltwise", arrays, f"eltwise_param {{ {fields} }}")
 
 
@@ -240,19 +254,19 @@ DRAWS: dict[str, tuple[int, Draw]] = {
     "Convolution": (40, convolution("Convolution")),
     "Deconvolution": (25, convolution("Deconvolution")),
     "ELU": (3, neuron("ELU", lambda r: f"elu_param {{ {some(r, alpha=0.5)} }}")),
-    "Eltwise": (16, eltwise),
+    "Eltwise": (24, eltwise),
     "Exp": (5, neuron("Exp", lambda r: f"exp_param {{ {some(r, base=2, scale=0.5, shift=1)} }}")),
-    "InnerProduct": (12, inner_product),
-    "LRN": (12, lrn),
+    "InnerProduct": (16, inner_product),
+    "LRN": (16, lrn),
     "Log": (5, neuron("Log", lambda r: f"log_param {{ {some(r, base=2, scale=0.5, shift=1)} }}",
                       positive=True)),
     "PReLU": (6, neuron("PReLU", lambda r: f"prelu_param {{ {some(r, channel_shared=True)} }}")),
-    "Pooling": (40, pooling),
+    "Pooling": (50, pooling),
     "Power": (8, neuron("Power", power, positive=True)),
     "ReLU": (5, neuron("ReLU", lambda r: f"relu_param {{ {some(r, negative_slope=0.1)} }}")),
     "Scale": (16, along_axes("Scale", "scale_param")),
     "Sigmoid": (2, neuron("Sigmoid")),
-    "Softmax": (6, softmax),
+    "Softmax": (10, softmax),
     "Swish": (3, neuron("Swish", lambda r: f"swish_param {{ {some(r, beta=0.5)} }}")),
     "TanH": (2, neuron("TanH")),
     "Threshold": (3, neuron("Threshold", lambda _: "threshold_param { threshold: 1 }",
