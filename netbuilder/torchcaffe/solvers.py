@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 
@@ -14,6 +16,10 @@ from netbuilder.torchcaffe.glog import log
 from netbuilder.torchcaffe.solver import Solver
 
 Tensors = list[torch.Tensor]
+
+
+# Values of a part on a CPU: all steps of an update are done while they are in its cache.
+PART = 1 << 15
 
 
 @dataclass
@@ -29,6 +35,40 @@ class Group:
     data: Tensors
     diff: Tensors
     history: list[Tensors]
+
+    def parts(self) -> Iterator[Group]:
+        """The same values in groups that a CPU's cache holds; on a GPU the group itself."""
+        if self.data[0].device.type != "cpu":
+            yield self
+            return
+        lists = [list(map(_flat, self.data)), list(map(_flat, self.diff)),
+                 *(list(map(_flat, tensors)) for tensors in self.history)]
+        for cut in _cuts([flat.numel() for flat in lists[0]]):
+            data, diff, *history = ([tensors[index][start:stop] for index, start, stop in cut]
+                                    for tensors in lists)
+            yield Group(self.lr_mult, self.decay_mult, data, diff, history)
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.view(-1)
+
+
+def _cuts(counts: Sequence[int]) -> Iterator[list[tuple[int, int, int]]]:
+    """Lists of (which tensor, from, to) that hold up to PART values and cover all tensors."""
+    cut: list[tuple[int, int, int]] = []
+    room = PART
+    for index, count in enumerate(counts):
+        start = 0
+        while start < count:
+            stop = min(count, start + room)
+            cut.append((index, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                yield cut
+                cut, room = [], PART
+    if cut:
+        yield cut
 
 
 class SGDSolver(Solver):
@@ -47,11 +87,11 @@ class SGDSolver(Solver):
             log.info("Iteration %d, lr = %g", self.iter, rate)
         groups = self._groups()
         self.clip_gradients(groups)
-        for group in groups:
-            self.normalize(group)
-            self.regularize(group)
-            self.compute_update_value(group, rate * group.lr_mult)
-            torch._foreach_sub_(group.data, group.diff)
+        for part in chain.from_iterable(group.parts() for group in groups):
+            self.normalize(part)
+            self.regularize(part)
+            self.compute_update_value(part, rate * part.lr_mult)
+            torch._foreach_sub_(part.data, part.diff)
         self.iter += 1
 
     def clip_gradients(self, groups: list[Group]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tinynet import write_solver
 
 import netbuilder.torchcaffe as caffe
+from netbuilder.torchcaffe import solvers
 
 pytestmark = pytest.mark.torch
 
@@ -72,3 +73,60 @@ def nesterov(v, g, rate):
 ])
 def test_update(tiny, fields, expected):
     updates(fields, expected)
+
+
+@pytest.mark.parametrize("fields", [
+    {"momentum": 0.9}, {"type": "Nesterov", "momentum": 0.9}, {"type": "AdaGrad"},
+    {"type": "RMSProp", "rms_decay": 0.9}, {"type": "AdaDelta", "momentum": 0.9, "delta": 1e-4},
+    {"type": "Adam", "momentum": 0.9},
+])
+def test_values_are_updated_alike_however_they_are_cut(tiny, monkeypatch, fields):
+    def run(part: int) -> dict[str, np.ndarray]:
+        monkeypatch.setattr(solvers, "PART", part)
+        made = caffe.get_solver(write_solver(
+            "solver.prototxt", "plain.prototxt", base_lr=0.1, lr_policy="fixed", random_seed=5,
+            weight_decay=0.05, clip_gradients=1.0, iter_size=2, **fields))
+        made.step(3)
+        return values(made)
+
+    whole = run(1 << 40)
+    for part in (7, 450, 451):  # conv has 450 weights
+        for name, array in run(part).items():
+            np.testing.assert_allclose(array, whole[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+def by_hand(kind: str, g: np.ndarray, memory: list[np.ndarray], t: int) -> np.ndarray:
+    """The update of a type from its gradient, in float64; ``memory`` is changed."""
+    h, u = memory
+    if kind == "AdaGrad":
+        h += g * g
+        return 0.1 * g / (np.sqrt(h) + 1e-8)
+    if kind == "RMSProp":
+        h[...] = 0.9 * h + 0.1 * g * g
+        return 0.1 * g / (np.sqrt(h) + 1e-8)
+    if kind == "AdaDelta":
+        h[...] = 0.9 * h + 0.1 * g * g
+        step = g * np.sqrt((u + 1e-8) / (h + 1e-8))
+        u[...] = 0.9 * u + 0.1 * step * step
+        return 0.1 * step
+    h[...], u[...] = 0.9 * h + 0.1 * g, 0.99 * u + 0.01 * g * g
+    return 0.1 * np.sqrt(1 - 0.99**t) / (1 - 0.9**t) * h / (np.sqrt(u) + 1e-8)
+
+
+@pytest.mark.parametrize("fields", [
+    {"type": "AdaGrad"}, {"type": "RMSProp", "rms_decay": 0.9},
+    {"type": "AdaDelta", "momentum": 0.9}, {"type": "Adam", "momentum": 0.9, "momentum2": 0.99},
+])
+def test_adaptive_update(tiny, fields):
+    made = caffe.get_solver(write_solver("solver.prototxt", "plain.prototxt", base_lr=0.1,
+                                         lr_policy="fixed", random_seed=5, **fields))
+    weight, rng = made.net.params["fc"][0], np.random.default_rng(1)
+    memory = [np.zeros(weight.shape) for _ in range(2)]
+    for t in range(1, 4):
+        before, g = weight.data.astype(np.float64), rng.normal(size=weight.shape)
+        made.net.clear_param_diffs()
+        weight.diff[...] = g
+        made.apply_update()
+        update = by_hand(fields["type"], g, memory, t)
+        np.testing.assert_allclose(weight.diff, update, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(weight.data, before - update, rtol=1e-4, atol=1e-6)
