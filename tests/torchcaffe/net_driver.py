@@ -13,14 +13,22 @@ def run(caffe, job):
     A job is a dict: ``net``, a prototxt; ``phase``; ``arrays``, an .npz of what to put in
     (``data/BLOB``, ``diff/BLOB``, ``param/LAYER/INDEX``); ``passes``; ``out``, the .npz to write.
     ``data/BLOB@2`` is put in before the third pass only, and the blob takes its shape.
+    ``weights``, if there, is a file to start from; ``save`` and ``save_after`` are files for the
+    parameters before the first pass and after the last.
     """
     net = caffe.Net(str(job["net"]), job["phase"])
+    if "weights" in job:
+        net.copy_from(job["weights"])
     arrays = dict(np.load(job["arrays"]))
     put_params(net, arrays)
+    if "save" in job:
+        net.save(job["save"])
     for number in range(job["passes"]):
         put_blobs(net, arrays, number)
         net.forward()
         net.backward()
+    if "save_after" in job:
+        net.save(job["save_after"])
     np.savez(job["out"], **results(net))
 
 
