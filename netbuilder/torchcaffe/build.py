@@ -13,6 +13,7 @@ from netbuilder.layer import Shape
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.base import Op, make_op
+from netbuilder.torchcaffe.overwritten import mark_overwritten
 from netbuilder.torchcaffe.parameters import Param, make_blobs, share
 from netbuilder.torchcaffe.plan import Reach, backward_reach, loss_weights
 from netbuilder.torchcaffe.python_node import PythonNode
@@ -44,6 +45,7 @@ def build_nodes(graph: Graph, rng: Rng, device: torch.device, force_backward: bo
     for op, own, reach in zip(ops, params, backward_reach(graph.layers, ops, force_backward),
                               strict=True):
         built.nodes.append(_node(op, own, reach, built.blobs, blob))
+    mark_overwritten(built.nodes)
     return built
 
 

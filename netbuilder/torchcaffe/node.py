@@ -11,6 +11,7 @@ from netbuilder.errors import EngineError
 from netbuilder.layer import Layer, Shape, show
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.ops.base import Op
+from netbuilder.torchcaffe.overwritten import with_slope_of_memory
 from netbuilder.torchcaffe.plan import Reach
 from netbuilder.torchcaffe.python_layer import Layer as PythonLayer
 
@@ -39,6 +40,7 @@ class Node(PythonLayer):
     blobs: list[Blob]
     weights: list[float]
     reach: Reach
+    overwritten: bool = False
     _record: _Record | None = field(default=None, repr=False)
 
     @property
@@ -55,6 +57,11 @@ class Node(PythonLayer):
     def top_names(self) -> list[str]:
         """The names of the tops, with Caffe's name for one that it adds itself."""
         return self.layer.top_names
+
+    @property
+    def in_place(self) -> bool:
+        """True if the first top is the first bottom."""
+        return self.bottoms[:1] == self.tops[:1] != []
 
     def fit(self, shapes: Sequence[Shape]) -> None:
         """Resolves the layer anew if its bottoms changed their shapes since the last time.
@@ -109,6 +116,9 @@ class Node(PythonLayer):
         with torch.set_grad_enabled(self.reach.layer):
             tops = self.op.forward(bottoms, params)
             left = self.op.leaves(bottoms)
+            if self.overwritten:
+                tops = [with_slope_of_memory(self, bottoms[0], tops[0],
+                                             lambda: self.tops[0].tensor.data)]
         for index, diff in left.items():
             self.bottoms[index].put_grad(diff)
         self._record = _Record(bottoms, params, tops) if self.reach.layer else None

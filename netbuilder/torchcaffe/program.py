@@ -11,6 +11,7 @@ from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.neuron import ReLU
 from netbuilder.torchcaffe.ops.normalization import BatchNorm
+from netbuilder.torchcaffe.overwritten import with_slope_of_memory
 
 Tensors = Sequence[torch.Tensor]
 _Compute = Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
@@ -74,6 +75,9 @@ class Program:
             step.done = [blob for blob in done if blob not in self._kept]
         self._why = {blob: f'blob "{name}" was not kept: the last pass ran in the fast gait. Ask '
                            f'for the inspectable one to see it' for blob, name in names.items()}
+        # The last values of blobs that a backward reads in memory: see overwritten.py.
+        self._memory: dict[Blob, torch.Tensor] = {
+            node.tops[0]: torch.empty(0) for node in nodes if node.overwritten}
         self._channels_last = any(node.type == "Convolution" for node in nodes)
 
     def run(self, backward: bool) -> torch.Tensor:
@@ -84,7 +88,10 @@ class Program:
         for step in self._steps:
             params = [self._leaves(node, backward, leaves) for node in step.nodes]
             with torch.set_grad_enabled(backward and step.nodes[0].reach.layer):
-                tops = self._compute(step, self._bottoms(step, values), params)
+                bottoms = self._bottoms(step, values)
+                tops = self._compute(step, bottoms, params)
+                if step.nodes[-1].overwritten:
+                    tops = [self._slope_of_memory(step.nodes[-1], bottoms[0], tops[0])]
             self._store(step, tops, values, ends)
             for blob in step.done:
                 values.pop(blob, None)
@@ -95,6 +102,10 @@ class Program:
             self._backward(ends, leaves)
         return torch.stack([(top.detach() * weight).sum() for top, weight in ends]).sum() \
             if ends else torch.zeros(())
+
+    def _slope_of_memory(self, node: Node, bottom: torch.Tensor, top: torch.Tensor
+                         ) -> torch.Tensor:
+        return with_slope_of_memory(node, bottom, top, lambda: self._memory[node.tops[0]])
 
     def _check_backward(self) -> None:
         for step in self._steps:
@@ -130,6 +141,8 @@ class Program:
             values[blob] = top if step.bottoms else self._entering(
                 top.to(blob.device, non_blocking=True))
             blob.lose(self._why[blob])
+            if blob in self._memory:
+                self._memory[blob] = values[blob].detach()
             if not step.bottoms:
                 self.batch[blob] = values[blob]
             if weight:
@@ -192,7 +205,8 @@ def _overwriting(node: Node) -> _Compute:
 def _overwrites(before: Node, node: Node) -> bool:
     """True if ``node`` is a ReLU in place on a top that ``before`` has no more use for."""
     return (node.type == "ReLU" and node.bottoms == node.tops == before.tops
-            and before.bottoms != [] and not before.op.keeps_top and not any(before.weights)
+            and not node.overwritten and not before.op.keeps_top and not any(before.weights)
+            and before.bottoms != []
             and node.reach.layer == before.reach.layer == all(node.reach.bottoms))
 
 

@@ -15,7 +15,27 @@ from netbuilder.torchcaffe.rng import Rng
 
 
 class Neuron(Op):
-    """One bottom, one top, no parameters: a subclass gives ``value``."""
+    """One bottom, one top, no parameters: a subclass gives ``value``.
+
+    Where a layer in place has written over what Caffe's backward reads, its gradient is no
+    derivative any more, but still ``slope`` of what is in memory then (see overwritten.py).
+    """
+
+    # What Caffe's backward reads in memory: the bottom's values, the top's, or none.
+    reads_bottom: bool = False
+    reads_top: bool = False
+    # True if it puts the slope into the bottom's diff before it takes the top's.
+    writes_first: bool = False
+
+    def slope(self, bottom: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
+        """The derivative as Caffe has it from the values of bottom and top."""
+        raise NotImplementedError
+
+    def survives(self, writer: Op) -> bool:
+        """True if the slope stays what it is when ``writer`` has worked in place on the top."""
+        if writer is self:
+            return not self.reads_bottom
+        return isinstance(writer, Dropout) and not writer.training
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [self.value(bottoms[0])]
@@ -37,16 +57,27 @@ class AbsVal(Neuron):
 class BNLL(Neuron):
     """log(1 + exp(x))."""
 
+    reads_bottom = True
+
     def value(self, x):
         return F.softplus(x)
+
+    def slope(self, bottom, top):
+        return bottom.sigmoid()
 
 
 @register
 class Clip(Neuron):
     """x kept between min and max; the bounds themselves still pass a gradient."""
 
+    reads_bottom = True
+
     def value(self, x):
         return x.clamp(self.layer.fields.min, self.layer.fields.max)
+
+    def slope(self, bottom, top):
+        fields = self.layer.fields
+        return (bottom >= fields.min) & (bottom <= fields.max)
 
 
 @register
@@ -72,31 +103,54 @@ class Dropout(Neuron):
 class ELU(Neuron):
     """x, or alpha (exp(x) - 1) below zero."""
 
+    reads_bottom = True
+    reads_top = True
+
     def value(self, x):
         return F.elu(x, self.layer.fields.alpha)
+
+    def slope(self, bottom, top):
+        return torch.where(bottom > 0, 1, self.layer.fields.alpha + top)
+
+    def survives(self, writer):
+        return super().survives(writer) or (writer is self and self.layer.fields.alpha >= 0)
 
 
 @register
 class Exp(Neuron):
     """base ^ (shift + scale x); base -1 stands for e (exp_layer.cpp)."""
 
+    reads_top = True
+
     def value(self, x):
         fields = self.layer.fields
         return torch.exp((x * fields.scale + fields.shift) * self.layer.log_base)
+
+    def slope(self, bottom, top):
+        return top * (self.layer.fields.scale * self.layer.log_base)
 
 
 @register
 class Log(Neuron):
     """The logarithm of shift + scale x; base -1 stands for e (log_layer.cpp)."""
 
+    reads_bottom = True
+    writes_first = True
+
     def value(self, x):
         fields = self.layer.fields
         return torch.log(x * fields.scale + fields.shift) / self.layer.log_base
+
+    def slope(self, bottom, top):
+        fields = self.layer.fields
+        return fields.scale / self.layer.log_base / (bottom * fields.scale + fields.shift)
 
 
 @register
 class Power(Neuron):
     """(shift + scale x) ^ power (power_layer.cpp)."""
+
+    writes_first = True
 
     def value(self, x):
         power, scale, shift = (getattr(self.layer.fields, n) for n in ("power", "scale", "shift"))
@@ -105,6 +159,22 @@ class Power(Neuron):
         inner = x if scale == 1 else x * scale
         inner = inner if shift == 0 else inner + shift
         return inner if power == 1 else inner.pow(power)
+
+    def slope(self, bottom, top):
+        power, scale, shift = (getattr(self.layer.fields, n) for n in ("power", "scale", "shift"))
+        if power == 1 or power * scale == 0:
+            return torch.full_like(bottom, power * scale)
+        inner = bottom * scale + shift
+        return power * scale * (inner if power == 2 else top / inner)
+
+    @property
+    def reads_bottom(self):
+        fields = self.layer.fields
+        return fields.scale != 0 and fields.power not in (0, 1)
+
+    @property
+    def reads_top(self):
+        return self.reads_bottom and self.layer.fields.power != 2
 
 
 @register
@@ -124,9 +194,20 @@ class PReLU(Op):
 class ReLU(Neuron):
     """max(x, 0) + negative_slope min(x, 0)."""
 
+    reads_bottom = True
+
     def value(self, x):
         slope = self.layer.negative_slope
         return F.leaky_relu(x, slope) if slope else F.relu(x)
+
+    def slope(self, bottom, top):
+        return torch.where(bottom > 0, 1.0, self.layer.negative_slope)
+
+    def survives(self, writer):
+        """A sign stays under another ReLU, and where a Dropout changes it no gradient comes."""
+        same = isinstance(writer, Dropout) or (
+            isinstance(writer, ReLU) and writer.layer.negative_slope >= 0)
+        return super().survives(writer) or (same and self.layer.negative_slope >= 0)
 
     def value_(self, x: torch.Tensor) -> torch.Tensor:
         """The same, written over ``x`` (a slope below zero would lose the sign it needs)."""
@@ -138,8 +219,13 @@ class ReLU(Neuron):
 class Sigmoid(Neuron):
     """1 / (1 + exp(-x))."""
 
+    reads_top = True
+
     def value(self, x):
         return x.sigmoid()
+
+    def slope(self, bottom, top):
+        return top * (1 - top)
 
 
 @register
@@ -154,8 +240,13 @@ class Swish(Neuron):
 class TanH(Neuron):
     """tanh(x)."""
 
+    reads_top = True
+
     def value(self, x):
         return x.tanh()
+
+    def slope(self, bottom, top):
+        return 1 - top * top
 
 
 @register
