@@ -28,7 +28,7 @@ class Storage:
         self._device = torch.zeros(0, device=device)
         self._host = self._device.cpu()  # on a CPU the same tensor
         self._newest_on_host = False
-        self._seen = False  # by numpy: then an array somewhere must go on showing the values
+        self._seen = False  # on a CPU, by numpy: an array somewhere must go on showing the values
         self._cleared = False  # all values are to be zero; not written yet
 
     def grow(self, count: int) -> None:
@@ -43,7 +43,7 @@ class Storage:
         self._device[: values.numel()].view(values.shape).copy_(values)
 
     def clear(self) -> None:
-        """Makes all values zero: at once for an array that somebody holds, else when needed."""
+        """Makes all values zero: at once for an array that shows them, else when needed."""
         self.missing, self._cleared = "", True
         if self._seen:
             self.host()
@@ -72,7 +72,7 @@ class Storage:
         """The values where numpy reads and writes."""
         if self.missing or self._cleared:
             self.device()
-        self._seen = True
+        self._seen = self.where.type == "cpu"
         if self.where.type != "cpu" and not self._newest_on_host:
             if self._host.numel() != self._device.numel():
                 self._host = torch.empty_like(self._device, device="cpu")

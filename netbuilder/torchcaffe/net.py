@@ -193,7 +193,9 @@ class Net(Frontend):
         if self._program is None:
             self._program = Program(self.layers, [self.blobs[name] for name in self.outputs],
                                     self.bf16)
-        loss = self._program.run(backward)
+        for node in self.layers:
+            node.forget()
+        loss = self._program.run(backward).to(self.device)
         self._call("after forward", *range(len(self.layers)))
         return loss
 

@@ -159,6 +159,10 @@ class Node(PythonLayer):
                 grad = grads[id(leaf)]
                 blob.put_grad(0.0 if grad is None else grad)
 
+    def forget(self) -> None:
+        """Lets the last forward go: its memory, and what a backward would take from it."""
+        self._record = None
+
     def check_backward(self) -> None:
         """Raises EngineError where a backward pass asks for a gradient that Caffe dies of."""
         if not self.reach.layer:

@@ -40,17 +40,24 @@ def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> l
 
 
 def overwrites_others(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
-    """True where a layer works in place on memory that others read under another name.
+    """True where a layer writes over what is read under another name, or by the next pass.
 
-    In Caffe they then read what it wrote: a Flatten's or Reshape's top is its bottom's memory,
-    and all tops of a Split are.
+    In place on a Split's top it does: all of them are the bottom's memory, and a Flatten's or
+    Reshape's top is. In place on data that stays, the next pass finds what it wrote. And the
+    gradient of a loss that another layer reads is written over its weight.
     """
-    views: set[str] = set()
+    shared: set[str] = set()
+    weighted: set[str] = set()
     for layer, op in zip(layers, ops, strict=True):
-        if op.shares_data and (layer.type == "Split" or layer.bottoms[0] in views):
-            views.update(layer.tops)
-        elif views.intersection(layer.bottoms, layer.tops):
+        shared.update(name for index, name in enumerate(layer.tops) if op.keeps(index))
+        if op.shares_data and (layer.type == "Split" or layer.bottoms[0] in shared):
+            shared.update(layer.tops)
+        elif shared.intersection(layer.bottoms, layer.tops):
             return True
+        if weighted.intersection(layer.bottoms).difference(layer.tops):
+            return True
+        weighted.update(name for name, weight in
+                        zip(layer.top_names, loss_weights(layer), strict=True) if weight)
     return False
 
 

@@ -114,7 +114,7 @@ class Program:
 
     def _bottoms(self, step: _Step, values: dict[Blob, torch.Tensor]) -> list[torch.Tensor]:
         bottoms = [values[blob] if needed else values[blob].detach()
-                   for blob, needed in zip(step.bottoms, step.nodes[0].reach.bottoms, strict=True)]
+                   for blob, needed in zip(step.bottoms, step.nodes[0].wanted, strict=True)]
         for node in step.nodes:
             node.fit([tuple(bottom.shape) for bottom in bottoms])
         return bottoms
@@ -153,9 +153,10 @@ class Program:
             return data.contiguous(memory_format=torch.channels_last)
         return data
 
-    @staticmethod
-    def _leaves(node: Node, backward: bool, leaves: list[_Leaf]) -> list[torch.Tensor]:
+    def _leaves(self, node: Node, backward: bool, leaves: list[_Leaf]) -> list[torch.Tensor]:
         params = [blob.tensor.data for blob in node.blobs]
+        if node.type == "Convolution":  # in the layout of its bottoms once, not in each direction
+            params = [self._entering(tensor) for tensor in params]
         if backward and node.reach.layer:
             leaves.extend(_Leaf(node, index, tensor.requires_grad_())
                           for index, tensor in enumerate(params) if node.reach.params[index])

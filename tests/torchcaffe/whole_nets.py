@@ -142,6 +142,24 @@ def unasked() -> str:
     return branches + add("sum", *(f"fc{kind}" for kind in UNASKED)) + loss("sum")
 
 
+def beside() -> str:
+    """A layer that writes its bottom's diff unasked, beside another that is asked."""
+    return (full("f", "data", 6)
+            + 'layer { name: "cut" type: "Slice" bottom: "f" top: "cut1" top: "cut2" }\n'
+            + 'layer { name: "prob" type: "Softmax" bottom: "cut1" top: "prob" '
+              "propagate_down: false }\n"
+            + full("fc1", "prob", 5) + full("fc2", "cut2", 5) + add("sum", "fc1", "fc2")
+            + loss("sum"))
+
+
+def quotient() -> str:
+    """A product whose gradient needs its value, and a ReLU in place on it."""
+    return (full("f", "data", 6) + full("g", "data", 6)
+            + add("product", "f", "g").replace(
+                "}", "eltwise_param { operation: PROD stable_prod_grad: false } }")
+            + relu("relu", "product") + full("fc", "product", 5) + loss("fc"))
+
+
 def nameless() -> str:
     """Losses without a top: Caffe adds one to each, all of one name."""
     return full("fc", "data", 5) + "".join(
@@ -150,7 +168,7 @@ def nameless() -> str:
 
 
 NETS = {"residual": residual, "inception": inception, "rules": rules, "data_norm": data_norm,
-        "unasked": unasked, "nameless": nameless}
+        "unasked": unasked, "beside": beside, "quotient": quotient, "nameless": nameless}
 
 
 def head(batch: int = 4) -> str:

@@ -11,6 +11,7 @@ from netbuilder.errors import UnknownLayerError
 from netbuilder.layer import Layer, Shape
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.vectors import StringVec
 
 Tensors = Sequence[torch.Tensor]
 
@@ -62,6 +63,10 @@ class Op:
     def initial(self) -> Sequence[torch.Tensor | None]:
         """What the tops hold once the net is made; None for nothing in particular."""
         return [None] * self.layer.top_count
+
+    def keeps(self, top: int) -> bool:
+        """True if a pass leaves the values of this top as they are (data that stays)."""
+        return False
 
     def shapes(self, bottoms: Tensors) -> Sequence[Shape]:
         """The tops' shapes for bottoms with these values."""
@@ -122,9 +127,9 @@ def op_types() -> dict[str, type[Op]]:
     return _OPS
 
 
-def layer_type_list() -> list[str]:
+def layer_type_list() -> StringVec:
     """The layer types that this engine computes."""
-    return sorted(op_types())
+    return StringVec(sorted(op_types()))
 
 
 def make_op(layer: Layer, rng: Rng) -> Op:

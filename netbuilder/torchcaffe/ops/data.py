@@ -33,6 +33,9 @@ class FromSource(Op):
     def initial(self) -> Sequence[torch.Tensor | None]:
         return self.source.initial()
 
+    def keeps(self, top: int) -> bool:
+        return self.source.keeps(top)
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor | None]:
         return self.source.next_batch()
 

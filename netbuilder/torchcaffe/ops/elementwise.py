@@ -17,7 +17,11 @@ _Reduction = caffe_pb2.ReductionParameter
 class Eltwise(Op):
     """Product, weighted sum or maximum of equal shapes (eltwise_layer.cpp)."""
 
-    keeps_top = False
+    @property
+    def keeps_top(self) -> bool:
+        """True where the gradient is the product divided by each factor."""
+        fields = self.layer.fields
+        return self.layer.operation == _Eltwise.PROD and not fields.stable_prod_grad
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         if self.layer.operation == _Eltwise.PROD:
@@ -68,11 +72,11 @@ class ArgMax(Op):
         along = 1 if axis is None else axis
         values, places = x.flip(along).sort(dim=along, descending=True, stable=True)
         values = values.narrow(along, 0, layer.top_k)
-        places = (x.shape[along] - 1 - places.narrow(along, 0, layer.top_k)).to(x.dtype)
+        places = (x.shape[along] - 1 - places.narrow(along, 0, layer.top_k)).float()
         if not layer.fields.out_max_val:
             return [places.reshape(layer.top_shapes[0])]
         if axis is None:
-            values = torch.stack((places, values), 1)
+            values = torch.stack((places, values.float()), 1)
         return [values.reshape(layer.top_shapes[0])]
 
 

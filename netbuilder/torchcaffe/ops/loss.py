@@ -112,7 +112,7 @@ class Accuracy(Op):
         labels = Labels(self, bottoms, layer.label_axis, layer.fields)
         mine = labels.scores.gather(1, labels.index)
         better = (labels.scores >= mine).sum(1, keepdim=True) - 1
-        hits = ((better < layer.top_k) & labels.valid).to(mine.dtype)
+        hits = ((better < layer.top_k) & labels.valid).float()
         tops = [hits.sum() / labels.valid.sum().clamp(min=1)]
         if layer.top_count == 2:
             tops.append(self._per_class(hits, labels))

@@ -61,7 +61,7 @@ class Pooling(Op):
         if ceil is None:
             rows, columns = place // wide.shape[3], place % wide.shape[3]
             place = (rows - layer.pad[0]) * x.shape[3] + columns - layer.pad[1]
-        return [top, place.to(x.dtype)]
+        return [top, place.float()]
 
     def _average(self, x: torch.Tensor) -> Tensors:
         layer, ceil = self.layer, self._torch_mode

@@ -33,6 +33,10 @@ class Source:
         """The next batch; raises DataError, naming the layer, if there is none."""
         return (None,) * self.layer.top_count
 
+    def keeps(self, top: int) -> bool:
+        """True if a pass leaves the values of this top as they are."""
+        return False
+
     def close(self) -> None:
         """Ends threads and closes files."""
 

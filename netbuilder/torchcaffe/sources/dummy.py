@@ -30,9 +30,12 @@ class DummyData(Source):
     def next_batch(self) -> Batch:
         return self._filled(constant=False)
 
+    def keeps(self, top: int) -> bool:
+        return self._fillers[top].type == "constant"
+
     def _filled(self, constant: bool) -> Batch:
-        return tuple(self._top(index) if (filler.type == "constant") == constant else None
-                     for index, filler in enumerate(self._fillers))
+        return tuple(self._top(index) if self.keeps(index) == constant else None
+                     for index in range(len(self._fillers)))
 
     def _top(self, index: int) -> torch.Tensor:
         top = torch.empty(self.layer.top_shapes[index])

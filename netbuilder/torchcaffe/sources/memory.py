@@ -14,6 +14,9 @@ from netbuilder.torchcaffe.sources.base import Batch, Source
 class Input(Source):
     """Tops that the caller fills; a pass leaves them as they are."""
 
+    def keeps(self, top: int) -> bool:
+        return True
+
 
 class MemoryData(Source):
     """Batches of arrays in memory, over and over (memory_data_layer.cpp).
