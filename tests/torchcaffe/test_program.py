@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from against import far
 from layer_cases import TRAIN, Case
-from whole_nets import cases, conv, full, head, loss, relu, weights
+from whole_nets import accuracy, cases, conv, full, head, loss, pool, relu, weights
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.errors import EngineError
@@ -61,6 +61,22 @@ def test_in_bfloat16_losses_are_near_and_parameters_float32(name):
     assert losses[True] != losses[False]  # 8 bits of mantissa leave their mark
     assert losses[True] == pytest.approx(losses[False], rel=0.03)
     assert all(np.isfinite(blob.diff).all() for blobs in net.params.values() for blob in blobs)
+
+
+def test_in_bfloat16_places_and_shares_are_whole():
+    """bfloat16 has no 257; ArgMax, a pooling's positions and Accuracy count in float32."""
+    net = caffe.Net(text.parse(
+        head(257) + full("fc", "data", 300) + loss("fc")
+        + 'layer { name: "first" type: "ArgMax" bottom: "fc" top: "first" }\n'
+        + conv("sum", "data", 1, "kernel_size: 1 weight_filler { value: 1 }")
+        + pool("pool", "sum", "kernel_size: 17").replace('top: "pool"', 'top: "pool" top: "at"')
+        + accuracy("fc"), caffe_pb2.NetParameter()), caffe.TEST, bf16=True)
+    net.params["fc"][1].data[257] = 1  # the class of all
+    net.blobs["data"].data[..., 16, 1] = 1
+    net.blobs["label"].data[:200] = 257
+    net.test_pass(FAST)
+    assert (net.blobs["first"].data == 257).all() and (net.blobs["at"].data == 273).all()
+    assert net.blobs["accuracy"].data == pytest.approx(200 / 257)
 
 
 def test_a_test_pass_leaves_the_diffs_alone():
