@@ -47,8 +47,9 @@ def one_gpu(ctx: click.Context, param: click.Parameter, value: str | None) -> in
 
 def _all_gpus() -> list[str]:
     try:
-        listed = subprocess.run(("nvidia-smi", "-L"), capture_output=True, text=True, check=False)
-    except OSError:
+        listed = subprocess.run(("nvidia-smi", "-L"), capture_output=True, text=True, check=False,
+                                timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
         return []
     count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     return [str(number) for number in range(count)]
