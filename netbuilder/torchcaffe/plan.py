@@ -40,21 +40,32 @@ def backward_reach(layers: Sequence[Layer], ops: Sequence[Op], force: bool) -> l
 
 
 def overwrites_others(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
-    """True where a layer writes over what is read under another name, or by the next pass.
+    """True where a layer writes over what is read under another name, or by the next pass."""
+    return _overwrites_values(layers, ops) or _overwrites_gradients(layers, ops)
 
-    In place on a Split's top it does: all of them are the bottom's memory, and a Flatten's or
-    Reshape's top is. In place on data that stays, the next pass finds what it wrote. And the
-    gradient of a loss that another layer reads is written over its weight.
-    """
+
+def _overwrites_values(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
+    """In place on a Split's top: all of them are the bottom's memory, and a Flatten's or Reshape's
+    top is. In place on data that stays: the next pass finds what was written."""
     shared: set[str] = set()
-    weighted: set[str] = set()
     for layer, op in zip(layers, ops, strict=True):
         shared.update(name for index, name in enumerate(layer.tops) if op.keeps(index))
         if op.shares_data and (layer.type == "Split" or layer.bottoms[0] in shared):
             shared.update(layer.tops)
         elif shared.intersection(layer.bottoms, layer.tops):
             return True
-        if weighted.intersection(layer.bottoms).difference(layer.tops):
+    return False
+
+
+def _overwrites_gradients(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
+    """Where a layer reads a loss: its gradient is written over the loss's weight. And in place
+    without propagate_down: what stays there is the top's gradient, for the layer below."""
+    weighted: set[str] = set()
+    for layer, op in zip(layers, ops, strict=True):
+        stopped = {name for name, down in zip(layer.bottoms, layer.message.propagate_down,
+                                              strict=False) if not down}
+        if weighted.intersection(layer.bottoms).difference(layer.tops) or (
+                stopped.intersection(layer.tops) and not op.always_backward):
             return True
         weighted.update(name for name, weight in
                         zip(layer.top_names, loss_weights(layer), strict=True) if weight)

@@ -29,6 +29,12 @@ NETS = {
         'layer { name: "flat" type: "Flatten" bottom: "data" top: "flat" }\n'
         + TWICE % ("flat", "flat", "") + full("fc", "flat", 5) + loss("fc")),
     "a loss that is read": FC + loss("fc") + TWICE % ("loss", "more", "loss_weight: 1"),
+    "in place without propagate_down": (
+        FC + 'layer { name: "cut" type: "Slice" bottom: "fc" top: "cut1" top: "cut2" '
+             "slice_param { slice_point: 2 } }\n"
+        + TWICE % ("cut1", "cut1", "propagate_down: false")
+        + 'layer { name: "join" type: "Concat" bottom: "cut1" bottom: "cut2" top: "join" }\n'
+        + loss("join")),
     "a loss in place": FC + loss("fc") + TWICE % ("loss", "loss", ""),
 }
 
