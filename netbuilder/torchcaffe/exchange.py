@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from netbuilder import weights
 from netbuilder.errors import ShapeError
+from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.glog import log
 from netbuilder.torchcaffe.node import Node
 
@@ -42,15 +43,52 @@ def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
                 blob.put(torch.from_numpy(array))
 
 
+def share(net: Net, other: Net) -> None:
+    """Gives the layers of a net the values of another's layers of the same names.
+
+    All are checked before any is changed. Raises ShapeError where a layer's parameters differ.
+    """
+    pairs = [(net.layer_dict[theirs.name], theirs) for theirs in other.layers
+             if theirs.name in net.layer_dict]
+    for mine, theirs in pairs:
+        _check_same(mine, theirs)
+    for mine, theirs in pairs:
+        for blob, source in zip(mine.blobs, theirs.blobs, strict=True):
+            blob.share_data(source)
+
+
+def _check_same(mine: Node, theirs: Node) -> None:
+    layer = f'layer "{mine.name}" ({mine.type})'
+    if len(mine.blobs) != len(theirs.blobs):
+        raise ShapeError(f"Incompatible number of blobs for {layer}: "
+                         f"{len(theirs.blobs)} in the other net, {len(mine.blobs)} in this one")
+    for index, (blob, source) in enumerate(zip(mine.blobs, theirs.blobs, strict=True)):
+        if blob.shape != source.shape:
+            raise ShapeError(
+                f"Cannot share param {index} weights from {layer}; shape mismatch.  Source param "
+                f"shape is {weights.shape_string(source.shape)}; target param shape is "
+                f"{weights.shape_string(blob.shape)}")
+
+
 def save(net: Net, path: str | os.PathLike[str], *, diffs: bool = False, hdf5: bool = False
          ) -> None:
     """Writes all layers with their parameters, and their diffs too, as a weight file."""
     kept = _owners(net)
     weights.write_weights(
         path, net.name,
-        [(node.layer.message, [blob.data if not hdf5 or (node.name, index) in kept else None
-                               for index, blob in enumerate(node.blobs)]) for node in net.layers],
+        [(_stated(node, net.phase), [blob.data if not hdf5 or (node.name, index) in kept else None
+                                     for index, blob in enumerate(node.blobs)])
+         for node in net.layers],
         [[blob.diff for blob in node.blobs] for node in net.layers] if diffs else None, hdf5=hdf5)
+
+
+def _stated(node: Node, phase: int) -> Any:
+    """The layer's message with its phase, which Caffe writes too: it tells what the file is for."""
+    message = caffe_pb2.LayerParameter()
+    message.CopyFrom(node.layer.message)
+    if not message.HasField("phase"):
+        message.phase = phase
+    return message
 
 
 def _owned(net: Net, node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:

@@ -239,11 +239,4 @@ class Net(Frontend):
         """From now on has the parameter values of another net's layers of the same names."""
         if not isinstance(other, Net):
             raise TypeError(f"share_with: a Net is expected, not {type(other).__name__}")
-        for theirs in other.layers:
-            mine = self.layer_dict.get(theirs.name)
-            if mine is None:
-                continue
-            if [blob.shape for blob in mine.blobs] != [blob.shape for blob in theirs.blobs]:
-                mine.layer.fail("cannot share parameters: shapes differ from the other net's")
-            for blob, source in zip(mine.blobs, theirs.blobs, strict=True):
-                blob.share_data(source)
+        exchange.share(self, other)

@@ -24,6 +24,11 @@ class PythonNode(Node):
             self.layer.user.backward(self.layer.top, BoolVec(self.reach.bottoms),
                                      self.layer.bottom)
 
+    @property
+    def __class__(self) -> type:
+        """The user's class: what ``isinstance`` sees of a layer in a net."""
+        return type(self.layer.user)
+
     def __getattr__(self, name: str) -> Any:
         if name == "layer":  # not there yet
             raise AttributeError(name)

@@ -91,6 +91,16 @@ def test_hdf5_goes_both_ways(folder, run_caffe):
     assert "data/again/0" not in layout("ours")  # a shared parameter stands at its owner only
 
 
+@pytest.mark.caffe
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_file_says_the_phase_it_was_saved_in(folder, run_caffe, phase):
+    run_caffe(f"import caffe; caffe.Net('net.prototxt', {phase}).save('real')", cwd=folder)
+    caffe.Net("net.prototxt", phase).save("ours")
+    ours, real = (io.read_binary(name, caffe_pb2.NetParameter).layer for name in ("ours", "real"))
+    stated = [(layer.name, layer.HasField("phase"), layer.phase) for layer in ours]
+    assert stated == [(layer.name, layer.HasField("phase"), layer.phase) for layer in real]
+
+
 def layout(path: str) -> list[str]:
     names = []
     with h5py.File(path) as file:

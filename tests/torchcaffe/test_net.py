@@ -278,6 +278,13 @@ def test_nets_can_share_weights():
     assert (two.params["fc"][0].data == 4).all()
 
 
+def test_weights_that_differ_cannot_be_shared_and_their_shapes_are_told():
+    one, two = make(full("fc", "data", 5)), make(full("fc", "data", 6))
+    with pytest.raises(ShapeError, match=r"Cannot share param 0 weights from layer \"fc\" "
+                                         r"\(InnerProduct\).* is 5 .*; target .* is 6 "):
+        two.share_with(one)
+
+
 def test_shared_parameters_are_one_memory_and_listed_once():
     net = filled(CASES["rules-TRAIN"])
     first, second = net.params["s1"][0], net.params["s2"][0]

@@ -79,7 +79,7 @@ def test_a_net_shows_the_users_own_layer(layers):
     assert data.extra == "a user's" and data.done == 1
     with pytest.raises(AttributeError, match="sices"):
         data.sices  # noqa: B018
-    assert isinstance(data, caffe.Layer)
+    assert isinstance(data, caffe.Layer) and isinstance(data, layers.Batches)
 
 
 @pytest.mark.parametrize("method", ["setup", "reshape", "forward", "backward"])
