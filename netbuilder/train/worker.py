@@ -29,27 +29,26 @@ class LossWindow:
     def __init__(self, net, job):
         self.figures, self.display = Figures(net), job["display"]
         self.last = collections.deque(maxlen=job["average_loss"])
-        self.passes = []
-        self.listening = job["iter_size"] > 1
-        if self.listening:
+        self.passes, self.listening = [], False
+        if job["iter_size"] > 1:
             self.end = len(net.layers) - 1
             net.after_forward(self._passed)
 
     def _passed(self, layer):
-        if layer == self.end:
+        if self.listening and layer == self.end:
             self.passes.append(self.figures.loss())
 
-    def begin(self):
-        """Forget the passes of former iterations."""
-        self.passes = []
+    def begin(self, iteration):
+        """Forget the passes of former iterations, and listen if this one's loss is wanted."""
+        self.passes, self.listening = [], self.wants(iteration)
 
     def wants(self, iteration):
         """Whether a display within the next average_loss iterations needs this one's loss."""
         return bool(self.display) and -iteration % self.display < self.last.maxlen
 
     def read(self):
-        """The loss of the iteration that was just run."""
-        return float(np.mean(self.passes)) if self.listening else self.figures.loss()
+        """The loss of the iteration that was just run; that of its last pass if nobody listened."""
+        return float(np.mean(self.passes)) if self.passes else self.figures.loss()
 
     def mean(self):
         """The smoothed loss, as Caffe displays it."""
@@ -88,7 +87,7 @@ class Training:
 
     def iterate(self, iteration):
         display = self.due("display")
-        self.losses.begin()
+        self.losses.begin(iteration)
         self.solver.step(1)
         if self.losses.wants(iteration):
             self.losses.last.append(self.losses.read())
@@ -112,7 +111,7 @@ class Training:
     def show_the_end(self):
         """The last figures: the weights have changed since, so one more forward pass."""
         if self.due("display"):
-            self.losses.begin()
+            self.losses.begin(self.solver.iter)
             forward(self.net)
             self.losses.last.append(self.losses.read())
             self.emit(event="iteration", iteration=self.solver.iter, loss=self.losses.mean(),

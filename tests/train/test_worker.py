@@ -129,6 +129,16 @@ def test_smoothed_loss(display, average_loss, iter_size, start):
     assert losses == pytest.approx(caffes_smoothed_losses({**JOB, **changes}, start), rel=1e-6)
 
 
+def test_a_loss_that_nobody_will_see_is_not_read(monkeypatch):
+    read, loss = [], Figures.loss
+    monkeypatch.setattr(worker, "HEARTBEAT", 1e9)
+    monkeypatch.setattr(Figures, "loss", lambda figures: read.append(1) or loss(figures))
+    run(display=5, average_loss=2, iter_size=3, solver="iter_size: 3", max_iter=10,
+        test_interval=0, test_iter=[])
+    # Iterations 0, 4, 5 and 9 with their three passes, and the one pass at the end.
+    assert len(read) == 4 * 3 + 1
+
+
 def test_stop_between_iterations():
     # Test batches ask too: 3 of them come first.
     events = run(after(4, "stop"))
