@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from grid import DRAWS as DRAWN
-from grid import UNFORCED, all_cases
+from engine_grid import DRAWS as DRAWN
+from engine_grid import UNFORCED, all_cases
 from layer_cases import TEST, TRAIN
 from test_program import filled
 from whole_nets import cases, conv, full, head, loss

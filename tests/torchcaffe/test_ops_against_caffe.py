@@ -6,7 +6,7 @@ import json
 
 import pytest
 from against import Numbers, assert_near, by_caffe, by_us
-from grid import all_cases
+from engine_grid import all_cases
 
 CASES = all_cases()
 TOLERANCE = 1e-5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from against import Numbers, assert_near, by_caffe, by_us
 from changing_cases import changing
-from grid import all_cases
+from engine_grid import all_cases
 from net_driver import put_blobs, put_params
 from trained_cases import all_trained
 
