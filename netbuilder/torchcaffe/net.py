@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from netbuilder import graph, passes
+from netbuilder.errors import EngineError
 from netbuilder.proto import caffe_pb2, io
 from netbuilder.torchcaffe import debug, exchange, mode
 from netbuilder.torchcaffe.build import build_nodes
@@ -134,7 +135,17 @@ class Net(Frontend):
 
     def _forward(self, start: int, end: int) -> float:
         """Runs layers by place, both ends included; their part of the loss."""
-        return float(self._run_inspectable(operator.index(start), operator.index(end)))
+        start, end = self._existing(start, end)
+        return float(self._run_inspectable(start, end))
+
+    def _existing(self, *places: int) -> list[int]:
+        """The places of layers as whole numbers; raises EngineError for one that does not exist."""
+        found = [operator.index(place) for place in places]
+        for place in found:
+            if not 0 <= place < len(self.layers):
+                raise EngineError(f'net "{self.name}" has no layer {place}: its '
+                                  f"{len(self.layers)} layers begin at 0")
+        return found
 
     def _run_layers(self, start: int, end: int) -> None:
         whole = (start, end) == (0, len(self.layers) - 1)
@@ -154,7 +165,8 @@ class Net(Frontend):
         return torch.as_tensor(sum(losses), device=self.device)
 
     def _backward(self, start: int, end: int) -> None:
-        for number in range(operator.index(start), operator.index(end) - 1, -1):
+        start, end = self._existing(start, end)
+        for number in range(start, end - 1, -1):
             self._call("before backward", number)
             self.layers[number].backward()
             if self.debug_info:

@@ -55,6 +55,13 @@ def test_arguments_have_pycaffes_names():
     }
 
 
+@pytest.mark.parametrize("places", [(-1, 0), (0, 99)])
+def test_a_place_that_no_layer_has_is_refused(net, places):
+    for run in (net._forward, net._backward):
+        with pytest.raises(EngineError, match=r"has no layer (-1|99): its \d+ layers begin at 0"):
+            run(*places)
+
+
 @pytest.mark.parametrize("call, error, also, words", [
     (lambda net: caffe.Net("nowhere", 0), FileUnreadable, RuntimeError, "nowhere: cannot be read"),
     (lambda net: net.forward(start="i"), NoSuchLayer, ValueError, 'no layer is named "i"'),
