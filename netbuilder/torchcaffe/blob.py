@@ -16,10 +16,10 @@ from netbuilder.layer import MAX_AXES, Shape, show
 class Storage:
     """Flat float32 memory that a device and numpy share, copied lazily between them on a GPU.
 
-    It only ever grows, so that arrays handed out keep showing the newest values. On a GPU it works
-    as Caffe's SyncedMemory: ``host`` brings the values to the CPU and says they may change there,
-    ``device`` brings them back. ``missing`` says why there are no values, and is empty if there
-    are; reading them then raises EngineError with it.
+    Once numpy has seen it, it only ever grows, so that arrays handed out keep showing the newest
+    values. On a GPU it works as Caffe's SyncedMemory: ``host`` brings the values to the CPU and
+    says they may change there, ``device`` brings them back. ``missing`` says why there are no
+    values, and is empty if there are; reading them then raises EngineError with it.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -30,6 +30,7 @@ class Storage:
         self._newest_on_host = False
         self._seen = False  # on a CPU, by numpy: an array somewhere must go on showing the values
         self._cleared = False  # all values are to be zero; not written yet
+        self._taken = False  # the memory is a tensor that `add` took in
 
     def grow(self, count: int) -> None:
         """Makes room for ``count`` values; new memory is zero."""
@@ -43,18 +44,27 @@ class Storage:
         self._device[: values.numel()].view(values.shape).copy_(values)
 
     def clear(self) -> None:
-        """Makes all values zero: at once for an array that shows them, else when needed."""
-        self.missing, self._cleared = "", True
+        """Makes all values zero: at once for an array that shows them, else when needed.
+
+        Memory that was taken in is given back, for the next gradients to be made in.
+        """
+        self.missing = ""
+        if self._taken and not self._seen:
+            self._hold(self._device.new_empty(0))
+        self._cleared = True
         if self._seen:
             self.host()
 
     def add(self, values: torch.Tensor, keep: bool) -> None:
         """Adds values; onto zeros it may, with ``keep``, take the tensor itself in."""
         if not self._cleared:
+            self.grow(values.numel())
             self.device()[: values.numel()].view(values.shape).add_(values)
-        elif keep and values.is_contiguous() and values.numel() == self._device.numel():
+        elif keep and values.is_contiguous():
             self._hold(values.view(-1))
+            self._taken = True
         else:
+            self.grow(values.numel())
             self.write(values)
 
     def device(self) -> torch.Tensor:
@@ -84,7 +94,7 @@ class Storage:
         self._device = flat
         if self.where.type == "cpu":
             self._host = flat
-        self._cleared = self._newest_on_host = False
+        self._cleared = self._newest_on_host = self._taken = False
 
 
 class Blob:
@@ -195,7 +205,6 @@ class Blob:
     def add_grad(self, values: torch.Tensor, keep: bool = False) -> None:
         """Adds to the gradient. With ``keep`` the tensor is given away and may become the
         gradient's own memory: ``grad`` must then be taken anew."""
-        self._diff.grow(self.count)
         self._diff.add(values, keep)
 
     def lose(self, why: str) -> None:
