@@ -57,7 +57,7 @@ def net_to_train(param: Any) -> Any:
     given = [name for name in _TRAIN_FIELDS if param.HasField(name)]
     if len(given) != 1:
         raise SolverError(f"a solver names its net by one of {', '.join(_TRAIN_FIELDS)}; "
-                          f"here {' and '.join(given) or 'none of them'} is given")
+                          f"here it gives {' and '.join(given) or 'none of them'}")
     return _in_state(_message(getattr(param, given[0])), caffe_pb2.TRAIN, param.train_state)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from netbuilder import weights
-from netbuilder.errors import SolverError
+from netbuilder.errors import ShapeError, SolverError
+from netbuilder.layer import Shape, show
 from netbuilder.proto import caffe_pb2
 from netbuilder.solver.policies import current_step
 from netbuilder.torchcaffe import exchange
@@ -48,12 +49,22 @@ def restore(solver: Solver, path: str | os.PathLike[str]) -> None:
     found, wanted = len(state.history), len(solver.history)
     if found != wanted:
         raise SolverError(f"{os.fspath(path)}: Incorrect length of history blobs: {found} in the "
-                          f"file, {wanted} for a {solver.type} solver of this net")
-    shapes = [tuple(tensor.shape) for tensor in solver.history]
-    history = weights.fitting("history", state.history, shapes)
+                          f"file, {wanted} for the solver type {solver.type} of this net")
+    history = [_fitting(path, index, array, tuple(tensor.shape)) for index, (array, tensor)
+               in enumerate(zip(state.history, solver.history, strict=True))]
     if state.learned_net:
         solver.net.copy_from(state.learned_net)
     log.info("%sSolver: restoring history", solver.type)
     for tensor, array in zip(solver.history, history, strict=True):
         tensor.copy_(torch.from_numpy(array))
     solver.iter = state.iter
+
+
+def _fitting(path: str | os.PathLike[str], index: int, array: Any, shape: Shape) -> Any:
+    """A history in the shape of its parameter; four axes of an old file fit fewer."""
+    try:
+        return weights.fitting("", [array], [shape])[0]
+    except ShapeError:
+        raise ShapeError(f"{os.fspath(path)}: shape mismatch: history {index} is "
+                         f"{show(array.shape)}, the net's parameter {show(shape)}: the state is "
+                         "of another net") from None

@@ -52,8 +52,8 @@ def test_test_nets_come_in_caffes_order(here):
 
 
 @pytest.mark.parametrize("source, words", [
-    ("", "none of them is given"),
-    ('net: "a.prototxt" train_net: "b.prototxt"', "net and train_net is given"),
+    ("", "here it gives none of them"),
+    ('net: "a.prototxt" train_net: "b.prototxt"', "here it gives net and train_net"),
 ])
 def test_exactly_one_train_net(here, source, words):
     with pytest.raises(SolverError, match=words):
