@@ -29,7 +29,7 @@ def here(tmp_path, monkeypatch) -> Path:
 MISTAKES = [
     ({"net": '"absent.prototxt"'}, SolverError, 'net "absent.prototxt" is not there; looked for /'),
     ({"net": None}, SolverError, "solver.prototxt: .* names its net by one of net, .*none of them"),
-    ({"train_net": '"net.prototxt"'}, SolverError, "here net and train_net"),
+    ({"train_net": '"net.prototxt"'}, SolverError, "here it gives net and train_net"),
     ({"test_net": '"absent.prototxt"'}, SolverError, 'test_net "absent.prototxt" is not there'),
     ({"test_iter": None, "test_net": '"net.prototxt"'}, SolverError, "0 test_iter for 1 test nets"),
     ({"test_interval": None}, SolverError, "test_interval must be above 0"),
