@@ -62,9 +62,9 @@ def timed(run: Callable[[], object], device: torch.device) -> Contestant:
 
 
 def by_hand(batch: int, device: torch.device, layout: torch.memory_format,
-            half: bool = False) -> Contestant:
+            half: bool = False, bias: bool = False) -> Contestant:
     """The hand-written net."""
-    model = resnet50().to(device, memory_format=layout)
+    model = resnet50(bias).to(device, memory_format=layout)
     images = torch.full((batch, 3, 224, 224), 0.5, device=device).to(memory_format=layout)
     labels = torch.zeros(batch, dtype=torch.long, device=device)
 
@@ -126,6 +126,8 @@ def contestants(given: argparse.Namespace, folder: str) -> dict[str, Contestant]
     found = {
         "PyTorch by hand": by_hand(batch, device, torch.contiguous_format),
         "PyTorch by hand, channels_last": by_hand(batch, device, torch.channels_last),
+        "PyTorch by hand, channels_last, with biases": by_hand(
+            batch, device, torch.channels_last, bias=True),
         "engine, fast gait": engine(path, device, caffe.Gait.FAST),
         "engine, inspectable gait": engine(path, device, caffe.Gait.INSPECTABLE),
         "engine, fast gait: a solver's step": step(path, device, folder),

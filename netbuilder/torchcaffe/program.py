@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from netbuilder.layer import Shape
 from netbuilder.torchcaffe.blob import Blob
+from netbuilder.torchcaffe.memory import keep_freed
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.neuron import ReLU
 from netbuilder.torchcaffe.ops.normalization import BatchNorm
@@ -62,6 +64,7 @@ class Program:
     """
 
     def __init__(self, nodes: Sequence[Node], outputs: Iterable[Blob], bf16: bool = False) -> None:
+        keep_freed()
         self._steps = _steps(nodes)
         self._bf16 = bf16
         self.batch: dict[Blob, torch.Tensor] = {}  # what the last pass had from its sources
@@ -116,8 +119,10 @@ class Program:
     def _bottoms(self, step: _Step, values: dict[Blob, torch.Tensor]) -> list[torch.Tensor]:
         bottoms = [values[blob] if needed else values[blob].detach()
                    for blob, needed in zip(step.bottoms, step.nodes[0].wanted, strict=True)]
+        shapes: Sequence[Shape] = [tuple(bottom.shape) for bottom in bottoms]
         for node in step.nodes:
-            node.fit([tuple(bottom.shape) for bottom in bottoms])
+            node.fit(shapes)
+            shapes = node.layer.top_shapes
         return bottoms
 
     def _compute(self, step: _Step, bottoms: Tensors, params: Sequence[Tensors]
@@ -192,11 +197,12 @@ class Program:
 
 
 def _steps(nodes: Sequence[Node]) -> list[_Step]:
-    """One step per node, but one for a BatchNorm and the Scale right after it."""
+    """One step per node, but one for a BatchNorm, the Scale right after it, and the convolution
+    right before it, of whose biases nothing is left."""
     steps: list[_Step] = []
     for node in nodes:
-        if steps and _scales(steps[-1].nodes[-1], node):
-            steps[-1] = _normalized(steps[-1].nodes[-1], node)
+        if steps and (_scales(steps[-1].nodes[-1], node) or _centres(steps[-1].nodes[-1], node)):
+            steps[-1] = _together([*steps[-1].nodes, node])
         else:
             steps.append(_Step([node], _overwriting(node) if steps and _overwrites(
                 steps[-1].nodes[-1], node) else _alone(node)))
@@ -230,14 +236,30 @@ def _scales(norm: Node, scale: Node) -> bool:
             and scale.reach.layer == norm.reach.layer == all(scale.reach.bottoms))
 
 
-def _normalized(norm: Node, scale: Node) -> _Step:
-    op = norm.op
-    assert isinstance(op, BatchNorm)
+def _centres(conv: Node, norm: Node) -> bool:
+    """True if ``norm`` takes away the mean of each of ``conv``'s channels, its bias with it."""
+    return (conv.type in ("Convolution", "Deconvolution") and len(conv.blobs) == 2
+            and conv.layer.channel_axis == 1
+            and norm.type == "BatchNorm" and not norm.layer.use_global_stats
+            and norm.bottoms == conv.tops
+            and norm.reach.layer == conv.reach.layer == all(norm.reach.bottoms))
+
+
+def _together(nodes: list[Node]) -> _Step:
+    """Convolution, BatchNorm, Scale, without the first or the last, in one step."""
+    conv = nodes[0].op if nodes[0].type != "BatchNorm" else None
+    norm = nodes[1 if conv else 0].op
+    assert isinstance(norm, BatchNorm)
 
     def compute(bottoms: Tensors, params: Sequence[Tensors]) -> Tensors:
-        return [op.normalize(bottoms[0], params[0], *params[1])]
+        if not conv:
+            return [norm.normalize(bottoms[0], params[0], *params[1])]
+        (filters, shift), statistics, *scale = params
+        top = conv.forward(bottoms, [filters])[0]
+        return [norm.normalize(top, statistics, *(scale[0] if scale else (None, None)),
+                               shift=shift.detach())]
 
-    return _Step([norm, scale], compute)
+    return _Step(nodes, compute)
 
 
 def _last_readers(steps: Sequence[_Step]) -> list[list[Blob]]:

@@ -25,18 +25,22 @@ class BatchNorm(Op):
         return [self.normalize(bottoms[0], params)]
 
     def normalize(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None = None,
-                  bias: torch.Tensor | None = None) -> torch.Tensor:
-        """``x`` normalised, and, where given, scaled and shifted per channel in the same pass."""
+                  bias: torch.Tensor | None = None, shift: torch.Tensor | float = 0.0
+                  ) -> torch.Tensor:
+        """``x`` normalised, and, where given, scaled and shifted per channel in the same pass.
+
+        ``shift`` is what each channel of the batch has more than ``x``: it goes into the mean.
+        """
         mean, variance, weight = (p.detach() for p in statistics)
         if self.layer.use_global_stats:
             # Without any statistics yet, Caffe normalises by mean 0 and variance 0.
             factor = torch.where(weight == 0, weight, weight.reciprocal())
             return F.batch_norm(x, mean * factor, variance * factor, scale, bias, False, 0.0,
                                 self.layer.eps)
-        return self._by_batch(x, (mean, variance, weight), scale, bias)
+        return self._by_batch(x, (mean, variance, weight), scale, bias, shift)
 
     def _by_batch(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None,
-                  bias: torch.Tensor | None) -> torch.Tensor:
+                  bias: torch.Tensor | None, shift: torch.Tensor | float) -> torch.Tensor:
         mean, variance = (torch.zeros_like(total) for total in statistics[:2])
         if x.numel() == x.shape[1]:  # of a single value torch knows no unbiased variance; Caffe: 0
             mean, top = x.detach().reshape(-1), x - x
@@ -46,7 +50,7 @@ class BatchNorm(Op):
             top = torch.batch_norm(x, scale, bias, mean, variance, True, 1.0, self.layer.eps,
                                    torch.backends.cudnn.enabled)
         with torch.no_grad():
-            for total, value in zip(statistics, (mean, variance, 1.0), strict=True):
+            for total, value in zip(statistics, (mean + shift, variance, 1.0), strict=True):
                 total.mul_(self.layer.moving_average_fraction).add_(value)
         return top
 
