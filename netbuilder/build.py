@@ -56,6 +56,11 @@ class Order(NamedTuple):
     command: str = ""
 
     @property
+    def dataset(self) -> Dataset:
+        """The data that the network was made for."""
+        return self.network.dataset(self.options)
+
+    @property
     def made(self) -> str:
         """The line that marks our files."""
         return f"{MADE}: {self.command}" if self.command else MADE
@@ -100,8 +105,8 @@ def plan(order: Order, folder: str) -> Built:
     train, test = _sources(order, graph.blobs["data"])
     files = _nets(order, net, spec.comments, train, test)
     run = Run(folder, order.network.name, train.batch_size, test.batch_size,
-              order.network.dataset.test_images)
-    solver = solver_text(order.recipe or order.network.recipe, run, order.settings)
+              order.dataset.test_images)
+    solver = solver_text(order.recipe or order.network.recipe(order.options), run, order.settings)
     files["solver.prototxt"] = f"# {order.made}\n\n{solver}"
     command = _command(folder, train)
     if command:
@@ -119,7 +124,7 @@ def _sources(order: Order, shape: Shape) -> tuple[Source, Source]:
     """The legos of the training and of the test data, for a network's input shape."""
     if order.data not in SOURCES:
         raise BuildError(f'unknown kind of data "{order.data}"{one_of(order.data, SOURCES)}')
-    lego, dataset, given = SOURCES[order.data], order.network.dataset, dict(order.data_options)
+    lego, dataset, given = SOURCES[order.data], order.dataset, dict(order.data_options)
     known = {field.name for field in fields(lego)}
     size = {"channels": shape[1], "crop_size": shape[2]}
     train = {**size, "train": True, "batch_size": given.pop("batch_size", dataset.batch_size)}
@@ -235,7 +240,7 @@ def _card(order: Order, built: Built, recipe_facts: str) -> str:
         "report/model.md", made=order.made, name=order.network.name, summary=order.summary,
         description=order.network.description, source=order.network.source,
         totals=built.costs.totals, input=show(built.costs.blobs["data"][1:]),
-        result=order.network.result(order.options), dataset=order.network.dataset,
+        result=order.network.result(order.options), dataset=order.dataset,
         facts=recipe_facts, command=built.command,
         uses={name: USES[name] for name in [*built.files, "README.md"]},
         changed=shlex.join(f"{name}={value}" for name, values in order.settings.items()

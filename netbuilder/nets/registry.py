@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from netbuilder.errors import BuildError, one_of
 from netbuilder.spec import NetSpec
@@ -43,17 +43,26 @@ class Parameter(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """A published result: the row's name, the options it is for, and its top-1 accuracy."""
+    """A published result: the row's name, the options it is for, and its accuracies, 0 to 1.
+
+    ``setting`` is the training setting that it is for, where there are several; ``about`` says
+    what else is known: how it was measured, days, GPUs.
+    """
 
     name: str
     options: Mapping[str, Any]
     top1: float
+    top5: float | None = None
+    about: str = "center crop"
+    setting: str | None = None
 
 
 class Dataset(NamedTuple):
     """The data a network was made for: where Caffe's own example puts it, and its facts.
 
     ``stored_size`` is the height and width of the stored images; the sources are LMDB folders.
+    Where there is a ``std_value`` for each channel, layers after the data subtract the mean and
+    divide by it; else the data layer subtracts the mean and multiplies by ``scale``.
     """
 
     title: str
@@ -65,30 +74,60 @@ class Dataset(NamedTuple):
     test_images: int
     batch_size: int
     test_batch_size: int
+    std_value: Sequence[float] = ()
+    scale: float | None = None
+
+
+Of = TypeVar("Of")
+# What differs between the variants of a network is a function of its complete options.
+ByOptions = Of | Callable[[Mapping[str, Any]], Of]
 
 
 class Network:
-    """A registered network; calling it with its options gives its NetSpec."""
+    """A registered network; calling it with its options gives its NetSpec.
+
+    ``settings`` are names of recipes by the name of a training setting, where it was trained in
+    several ways; ``recipe`` is what is taken when none is asked for. ``aux_weight`` is the loss
+    weight of auxiliary classifiers: tops that nothing reads, besides the last layer's.
+    ``preset`` holds options in place of the function's own defaults.
+    """
 
     def __init__(
-        self, function: Callable[..., NetSpec], name: str, *, dataset: Dataset, recipe: str,
-        source: str, reported: Sequence[Reported] = (),
+        self, function: Callable[..., NetSpec], name: str, *, dataset: ByOptions[Dataset],
+        recipe: ByOptions[str], source: str, reported: Sequence[Reported] = (),
+        settings: Mapping[str, str] | None = None, aux_weight: float = 0.0,
+        description: str = "", preset: Mapping[str, Any] | None = None,
     ) -> None:
         self.function, self.name = function, name
-        self.dataset, self.recipe, self.source = dataset, recipe, source
-        self.reported = reported
+        self._dataset, self._recipe, self.source = dataset, recipe, source
+        self.reported, self.settings, self.aux_weight = reported, settings or {}, aux_weight
+        self.preset = preset or {}
+        self.description = description or (function.__doc__ or "").partition("\n")[0].rstrip(".")
 
-    @property
-    def description(self) -> str:
-        """One line that says what it is."""
-        return (self.function.__doc__ or "").partition("\n")[0].rstrip(".")
+    def dataset(self, options: Mapping[str, Any]) -> Dataset:
+        """The data that the network with these options was made for."""
+        return self._by_options(self._dataset, options)
+
+    def recipe(self, options: Mapping[str, Any], setting: str | None = None) -> str:
+        """The name of its recipe; BuildError for a training setting that it does not have."""
+        if setting is None:
+            return self._by_options(self._recipe, options)
+        if setting not in self.settings:
+            raise BuildError(f'{self.name} has no training setting "{setting}"'
+                             f"{one_of(setting, self.settings)}")
+        return self.settings[setting]
+
+    def _by_options(self, value: Any, options: Mapping[str, Any]) -> Any:
+        return value(self.complete(options)) if callable(value) else value
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters by name."""
         # not get_type_hints: before Python 3.11 it hides an Annotated with default None
         signature = inspect.signature(self.function, eval_str=True).parameters.values()
-        return {item.name: Parameter(item.name, *_parts(item)) for item in signature}
+        found = {item.name: Parameter(item.name, *_parts(item)) for item in signature}
+        return {**found, **{name: found[name]._replace(default=value)
+                            for name, value in self.preset.items()}}
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every option with its value. BuildError for an unknown or a missing one."""
@@ -107,11 +146,11 @@ class Network:
     def __call__(self, **options: Any) -> NetSpec:
         return self.function(**self.complete(options))
 
-    def result(self, options: Mapping[str, Any]) -> Reported | None:
-        """What was published for exactly these options, if anything was."""
+    def result(self, options: Mapping[str, Any], setting: str | None = None) -> Reported | None:
+        """What was published for exactly these options and this setting, if anything was."""
         complete = self.complete(options)
         for row in self.reported:
-            if self.complete(row.options) == complete:
+            if self.complete(row.options) == complete and setting in (None, row.setting):
                 return row
         return None
 
@@ -127,12 +166,22 @@ _NETWORKS: dict[str, Network] = {}
 def network(name: str, **facts: Any) -> Callable[[Callable[..., NetSpec]], Network]:
     """Decorator: makes a function a Network known under ``name``. Doubles are refused."""
 
-    def made(function: Callable[..., NetSpec]) -> Network:
-        if name in _NETWORKS:
-            raise ValueError(f"network {name} is registered twice")
-        _NETWORKS[name] = Network(function, name, **facts)
-        return _NETWORKS[name]
+    return lambda function: _registered(Network(function, name, **facts))
 
+
+def variant(name: str, of: Network, description: str, preset: Mapping[str, Any],
+            reported: Sequence[Reported] = ()) -> Network:
+    """Registers a network under a further name, with other defaults for some of its options."""
+    return _registered(Network(
+        of.function, name, dataset=of._dataset, recipe=of._recipe, source=of.source,
+        reported=reported, settings=of.settings, aux_weight=of.aux_weight,
+        description=description, preset={**of.preset, **preset}))
+
+
+def _registered(made: Network) -> Network:
+    if made.name in _NETWORKS:
+        raise ValueError(f"network {made.name} is registered twice")
+    _NETWORKS[made.name] = made
     return made
 
 

@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
+from golden import ROWS
 
 from netbuilder.analysis.costs import Costs, costs
 from netbuilder.build import Order, plan
 from netbuilder.errors import BuildError
 from netbuilder.graph import resolve
-from netbuilder.nets import find_network, network, networks
+from netbuilder.nets import Network, find_network, network, networks
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
 from netbuilder.solver.recipes import recipes
@@ -80,7 +81,8 @@ def counted(row: str) -> Costs:
 
 
 def test_every_network_has_a_row() -> None:
-    assert {row.network for row in GOLDEN.values()} == set(networks())
+    assert {row.network for row in GOLDEN.values()} | {
+        row.network for row in ROWS.values()} == set(networks())
 
 
 @pytest.mark.parametrize("row", GOLDEN)
@@ -216,11 +218,17 @@ def test_options_that_describe_no_network(options: dict[str, Any], problem: str)
 # The registry.
 
 
+def used(one: Network) -> list[str]:
+    """The recipes of a network, for its own options and for each training setting."""
+    return [one.recipe({}), *one.settings.values(), *(
+        one.recipe(row.options, row.setting) for row in one.reported)]
+
+
 def test_every_network_tells_all_about_itself() -> None:
     for one in networks().values():
         assert one.description
         assert one.source.startswith("https://")
-        assert one.recipe in recipes()
+        assert set(used(one)) <= set(recipes())
         for item in one.parameters.values():
             assert item.option.help
             kind = inspect.signature(one.function).parameters[item.name].kind
@@ -228,7 +236,7 @@ def test_every_network_tells_all_about_itself() -> None:
 
 
 def test_every_recipe_is_some_networks() -> None:
-    assert set(recipes()) == {one.recipe for one in networks().values()}
+    assert set(recipes()) == {name for one in networks().values() for name in used(one)}
 
 
 def test_the_width_follows_the_branch_where_it_is_not_given() -> None:
@@ -249,7 +257,7 @@ def test_reported_results_are_for_exact_options() -> None:
 
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="resnet is registered twice"):
-        network("resnet")(lambda: None)
+        network("resnet", dataset=None, recipe="", source="")(lambda: None)
 
 
 def test_an_unknown_network_is_refused_with_the_list() -> None:
