@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -25,10 +26,24 @@ class Pooling(Op):
     TEST all count with that chance; values must not be negative.
     """
 
+    rereads = ()
+    clashes = True
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        return [torch.zeros_like(bottoms[0])]  # in place it clears the diff that it would read
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        if self.in_place:
+            return self._cleared(bottoms[0])
         pool = {_Param.MAX: self._maximum, _Param.AVE: self._average,
                 _Param.STOCHASTIC: self._stochastic}[self.layer.method]
         return pool(bottoms[0])[: self.layer.top_count]
+
+    def _cleared(self, x: torch.Tensor) -> Tensors:
+        """What is left where Caffe clears the top before it reads the bottom, its own memory."""
+        start = torch.finfo(torch.float32).min if self.layer.method == _Param.MAX else 0.0
+        return [torch.full_like(x, start), torch.full_like(x, -1.0)][: self.layer.top_count]
 
     def fit(self, layer: Layer) -> None:
         super().fit(layer)
