@@ -122,7 +122,7 @@ class LSTMUnit(Op):
                   wanted: Sequence[bool]) -> Tensors:
         cell, gates, cont = bottoms
         gates = _activate(gates.clone(), cont[..., None])
-        return *_through_unit(gates, cell, tops[0], *grads), cont
+        return *_through_unit(gates, cell, tops[0], *grads), torch.zeros_like(cont)
 
 
 def _activate(gates: Tensor, cont: Tensor) -> Tensor:

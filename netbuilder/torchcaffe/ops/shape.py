@@ -121,7 +121,7 @@ class BatchReindex(Op):
         diff, index = torch.zeros_like(bottoms[0]), bottoms[1].detach().flatten().long()
         if not self.in_place:  # there it is cleared before it is read
             diff.index_add_(0, index, grads[0])
-        return diff, bottoms[1]
+        return diff, torch.zeros_like(bottoms[1])
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         x, index = bottoms[0], bottoms[1].detach().flatten()
