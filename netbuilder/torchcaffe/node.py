@@ -31,7 +31,8 @@ class Node(PythonLayer):
 
     ``blobs`` are the parameters; ``weights`` the loss weight of each top; ``reach`` says what a
     backward pass reaches of it. ``overwritten`` says that backward finds other values than forward
-    left, ``kept`` which bottoms' values are put aside from that (overwritten.py).
+    left, ``replays`` that forward must run on them again, ``kept`` which bottoms' values are put
+    aside from that (overwritten.py).
     """
 
     layer: Layer
@@ -42,6 +43,7 @@ class Node(PythonLayer):
     weights: list[float]
     reach: Reach
     overwritten: bool = False
+    replays: bool = False
     kept: Set[int] = frozenset()
     _record: _Record | None = field(default=None, repr=False)
 
@@ -157,6 +159,9 @@ class Node(PythonLayer):
             self._compute()
         record = self._record
         assert record is not None
+        if self.replays:
+            with torch.enable_grad():
+                record.tops = self.op.forward(record.bottoms, record.params)
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
         for index, (blob, leaf) in enumerate(zip(self.blobs, record.params, strict=True)):

@@ -32,7 +32,7 @@ Writers = Callable[["Blob", int], "list[Node]"]
 
 
 def mark_overwritten(nodes: Sequence[Node]) -> bool:
-    """Sets ``overwritten`` and ``kept`` of all nodes; True if the fast gait cannot follow."""
+    """Sets what a Node knows of it; True if the fast gait cannot follow."""
     later = _writers(nodes)
     reached = {top for node in nodes if node.reach.layer for top in node.tops}
     beyond = False
@@ -47,6 +47,7 @@ def mark_overwritten(nodes: Sequence[Node]) -> bool:
             meets = changed or bool(reread - {0} if node.in_place else reread)
             own = type(node.op).gradients is not Op.gradients
             node.overwritten = own and meets
+            node.replays = node.op.replays and meets
             node.kept = lost if own and not meets else lost - reread
             beyond |= meets and not (
                 isinstance(node.op, Neuron) and changed and not (node.in_place and node.op.clashes)

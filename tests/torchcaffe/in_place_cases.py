@@ -60,6 +60,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "Power": ("power_param { power: 2 scale: 0.5 shift: 0.3 }", ""),
     "Power, cubic": ("power_param { power: 3 scale: 0.1 shift: 2 }", ""),
     "Power, linear": ("power_param { scale: -0.5 }", ""),
+    "Power, mirrored": ("power_param { scale: -1 shift: 3 }", ""),
     "ReLU": ("", ""),
     "ReLU, leaky": ("relu_param { negative_slope: 0.2 }", ""),
     "Reshape": ("reshape_param { shape { dim: 0 dim: 0 dim: 0 dim: 0 } }", ""),
@@ -82,6 +83,7 @@ IN_PLACE = [kind for kind in KINDS if kind not in REFUSED]
 WRITERS = [kind for kind in IN_PLACE if kind not in WIPED | {"Eltwise, quotient"}]
 VIEWS = ("Concat", "Flatten", "Reshape", "Slice", "Split")
 INPUTS = {"index": np.array([2, 0, 1], np.float32), "ones": np.ones(3, np.float32),
+          "labels": np.arange(36).reshape(3, 1, 3, 4).astype(np.float32) % 4,
           "marks": np.array([[1, 0, 1]], np.float32)}
 
 
@@ -121,14 +123,24 @@ def case(name: str, layers: str, random: Random, phase: int = TRAIN, passes: int
 
 PARAMETER = ('layer { name: "learned" type: "Parameter" top: "q" parameter_param { shape { '
              + "".join(f"dim: {dim} " for dim in SHAPE) + "} } }\n")
-UNIT = "".join(
+CELL = "".join(
     f'layer {{ name: "{name}_fc" type: "InnerProduct" bottom: "x" top: "{name}_fc" '
     f"inner_product_param {{ num_output: {width} }} }}\n"
     f'layer {{ name: "{name}" type: "Reshape" bottom: "{name}_fc" top: "{name}" '
     f"reshape_param {{ shape {{ dim: 1 dim: 3 dim: {width} }} }} }}\n"
     for name, width in (("cell", 5), ("gates", 20))
-) + ('layer { name: "unit" type: "LSTMUnit" bottom: "cell" bottom: "gates" bottom: "marks" '
-     'top: "cell" top: "hidden" }\n')
+)
+
+
+def unit(cell: str) -> str:
+    """A step of an LSTM whose new cell, in ``cell``, is then overwritten."""
+    return CELL + (
+        f'layer {{ name: "unit" type: "LSTMUnit" bottom: "cell" bottom: "gates" bottom: "marks" '
+        f'top: "{cell}" top: "hidden" }}\n') + layer("it", "Sigmoid", [cell], [cell]) + "".join(
+            layer(f"{top}_sum", "Reduction", [top], [f"{top}_sum"], "loss_weight: 0.3 "
+                  "reduction_param { operation: SUMSQ }") for top in (cell, "hidden"))
+
+
 NAMED = {
     "a Flatten of a Reshape's top": convolved("y") + layer("view", "Reshape", ["y"], ["v"])
     + layer("flat", "Flatten", ["v"], ["f"]) + layer("back", "Reshape, four", ["f"], ["w"])
@@ -138,9 +150,16 @@ NAMED = {
     "in place on a parameter": PARAMETER + layer("it", "Sigmoid", ["q"], ["q"]) + loss("q"),
     "a Concat of one blob, overwritten": convolved("y") + layer("one", "Concat", ["y"], ["z"])
     + layer("it", "Power", ["z"], ["z"]) + loss("z"),
-    "a unit's cell, in place and overwritten": UNIT + layer("it", "Sigmoid", ["cell"], ["cell"])
-    + "".join(layer(f"{top}_sum", "Reduction", [top], [f"{top}_sum"], "loss_weight: 0.3 "
-                    "reduction_param { operation: SUMSQ }") for top in ("cell", "hidden")),
+    "probabilities that change after their loss": convolved("y")
+    + layer("prob", "Softmax", ["y"], ["z"]) + layer("split", "Split", ["z"], ["s", "t"])
+    + layer("log", "MultinomialLogisticLoss", ["s", "index"], ["log"])
+    + layer("it", "Power", ["t"], ["t"]) + loss("t"),
+    "labels that change after their loss": convolved("y")
+    + layer("split", "Split", ["labels"], ["s", "t"])
+    + layer("log", "SoftmaxWithLoss", ["y", "s"], ["log"])
+    + layer("it", "Power, mirrored", ["t"], ["t"]) + layer("hush", "Silence", ["t"], []),
+    "a unit's cell, in place and overwritten": unit("cell"),
+    "a unit's next cell, overwritten": unit("next"),
 }
 
 

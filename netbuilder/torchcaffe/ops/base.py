@@ -56,6 +56,9 @@ class Op:
     # (overwritten.py): values of bottoms, by index, and of the first top. All else it put aside.
     rereads: Container[int] = EVERY
     reads_top: bool = False
+    # True where forward makes something else of what is reread (classes of labels): autograd then
+    # holds that, and forward runs again for the gradient.
+    replays: ClassVar[bool] = False
     # True where Caffe's layer, in place, writes over values or diffs that it still has to read.
     clashes: bool = False
 

@@ -106,6 +106,7 @@ class Embed(Op):
 
     refuses_backward = (0,)
     keeps_top = False
+    replays = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         index = bottoms[0].detach().long()

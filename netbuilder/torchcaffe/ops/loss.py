@@ -26,6 +26,7 @@ class Loss(Op):
     """A loss; labels get no gradient, not even when forced (loss_layer.hpp)."""
 
     never_backward = refuses_backward = (1,)
+    replays = True
 
 
 class Labels:
@@ -93,7 +94,6 @@ class EuclideanLoss(Loss):
     """Half the mean squared distance; both bottoms get a gradient (euclidean_loss_layer.cpp)."""
 
     rereads = ()
-
     never_backward = refuses_backward = ()
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
@@ -150,6 +150,7 @@ class HingeLoss(_PerImage):
     """
 
     rereads = (1,)
+    replays = False  # backward takes what lacks from the diff
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         lacking = self._lacking(bottoms)
@@ -242,7 +243,6 @@ class ContrastiveLoss(Loss):
     (contrastive_loss_layer.cpp)."""
 
     rereads = (2,)
-
     never_backward = (2,)
     refuses_backward = ()
 
