@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -27,11 +26,6 @@ class Pooling(Op):
     """
 
     rereads = ()
-    clashes = True
-
-    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
-                  wanted: Sequence[bool]) -> Tensors:
-        return [torch.zeros_like(bottoms[0])]  # in place it clears the diff that it would read
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         if self.in_place:
@@ -41,7 +35,7 @@ class Pooling(Op):
         return pool(bottoms[0])[: self.layer.top_count]
 
     def _cleared(self, x: torch.Tensor) -> Tensors:
-        """What is left where Caffe clears the top before it reads the bottom, its own memory."""
+        """What is left where Caffe clears top and diff before it reads them as its bottom's."""
         start = torch.finfo(torch.float32).min if self.layer.method == _Param.MAX else 0.0
         return [torch.full_like(x, start), torch.full_like(x, -1.0)][: self.layer.top_count]
 
