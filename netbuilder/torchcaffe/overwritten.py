@@ -41,20 +41,36 @@ def mark_overwritten(nodes: Sequence[Node]) -> bool:
             node.op.over = {index for index, blob in enumerate(node.bottoms)
                             if node in later(blob, place)}
         if node.reach.layer:
-            lost = {index for index, blob in enumerate(node.bottoms) if later(blob, place)}
-            changed = _top_changed(node, later, place)
-            reread = {index for index in lost if index in node.op.rereads}
-            meets = changed or bool(reread - {0} if node.in_place else reread)
-            own = type(node.op).gradients is not Op.gradients
-            node.overwritten = own and meets
-            node.replays = node.op.replays and meets
-            node.kept = lost if own and not meets else lost - reread
-            beyond |= meets and not (
-                isinstance(node.op, Neuron) and changed and not (node.in_place and node.op.clashes)
-                and all(node.tops[0] in one.tops for one in later(node.tops[0], place)))
-            beyond |= node.op.spills(node.wanted, node.reach.params) \
-                and node.bottoms[0] in reached
+            _mark(node, later, place)
+            beyond |= not _fast_follows(node, later, place) or (
+                node.op.spills(node.wanted, node.reach.params) and node.bottoms[0] in reached)
     return beyond
+
+
+def _mark(node: Node, later: Writers, place: int) -> None:
+    lost = {index for index, blob in enumerate(node.bottoms) if later(blob, place)}
+    reread = {index for index in lost if index in node.op.rereads}
+    meets = _meets(node, later, place)
+    own = type(node.op).gradients is not Op.gradients
+    node.overwritten = own and meets
+    node.replays = node.op.replays and meets
+    node.kept = lost if own and not meets else lost - reread
+
+
+def _meets(node: Node, later: Writers, place: int) -> bool:
+    """True if backward finds something else than what forward had."""
+    others = enumerate(node.bottoms[1:], 1) if node.in_place else enumerate(node.bottoms)
+    return _top_changed(node, later, place) or any(
+        index in node.op.rereads and later(blob, place) for index, blob in others)
+
+
+def _fast_follows(node: Node, later: Writers, place: int) -> bool:
+    """True for what keeps its values, and for a neuron whose top is changed under its own name."""
+    if not isinstance(node.op, Neuron) or (node.in_place and node.op.clashes):
+        return not _meets(node, later, place)
+    return not _meets(node, later, place) or (
+        _top_changed(node, later, place)
+        and all(node.tops[0] in one.tops for one in later(node.tops[0], place)))
 
 
 def _top_changed(node: Node, later: Writers, place: int) -> bool:
