@@ -87,7 +87,7 @@ class Net(Frontend):
                             python.take)
         self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
-        self._all_blobs = any(
+        self._all_blobs = built.all_blobs or any(
             node.op.needs_blobs and node.reach.layer for node in built.nodes
         ) or overwrites_others(resolved.layers, [node.op for node in built.nodes])
         self._program: Program | None = None

@@ -13,7 +13,7 @@ from netbuilder.torchcaffe.memory import keep_freed
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.neuron import ReLU
 from netbuilder.torchcaffe.ops.normalization import BatchNorm
-from netbuilder.torchcaffe.overwritten import with_slope_of_memory
+from netbuilder.torchcaffe.overwritten import from_memory
 
 Tensors = Sequence[torch.Tensor]
 _Compute = Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
@@ -109,7 +109,11 @@ class Program:
 
     def _slope_of_memory(self, node: Node, bottom: torch.Tensor, top: torch.Tensor
                          ) -> torch.Tensor:
-        return with_slope_of_memory(node, bottom, top, lambda: self._memory[node.tops[0]])
+        def find() -> tuple[Tensors, Tensors]:
+            now = self._memory[node.tops[0]]
+            return [now if node.in_place else bottom.detach()], [now]
+
+        return from_memory(node.op, [bottom], [top], find)[0]
 
     def _check_backward(self) -> None:
         for step in self._steps:
