@@ -59,7 +59,8 @@ def _lines(outcome: Any) -> list[str]:
         *(f"one Scale: {chain}: {reason}" for chain, reason in merged.scales),
         *(f"left: {layer}: {reason}" for layer, reason in merged.left),
         f"stored values: {outcome.before:,} before, {outcome.after:,} after",
-        f'largest difference: {found.difference:.3g}, in "{found.blob}", where values are up to '
-        f"{found.largest:.3g}, on {found.inputs} random inputs{apart}",
+        f'largest difference: {found.difference:.3g} in "{found.blob}", whose values reach '
+        f"{found.largest:.3g}, on {found.inputs} random inputs; allowed: {found.allowed:.3g}"
+        f"{apart}",
         f"files: {outcome.net}, {outcome.weights}",
     ]

@@ -16,7 +16,7 @@ from netbuilder.torchcaffe.ops.base import op_types
 
 BOUND = 1e-4  # of the largest value of an output, or of 1 where all are smaller
 DEVIATIONS = (1.0, 16.0, 128.0)  # of the random inputs: normalised ones, and pixels
-# They read numbers that are labels or places, jump by a rounding, write files, or run a user's code.
+# They read labels or places, jump by a rounding, write files, or run a user's code.
 _CHOOSY = frozenset({"Accuracy", "ArgMax", "BatchReindex", "Embed", "Filter", "HDF5Output",
                      "Python", "Threshold"})
 
@@ -38,9 +38,9 @@ class Difference:
     apart: tuple[str, ...]
 
     @property
-    def share(self) -> float:
-        """What BOUND bounds."""
-        return self.difference / max(self.largest, 1.0)
+    def allowed(self) -> float:
+        """What is taken for rounding."""
+        return BOUND * max(self.largest, 1.0)
 
 
 def largest_difference(before: Sequence[Step], after: Sequence[Step]) -> Difference:
@@ -65,7 +65,7 @@ def largest_difference(before: Sequence[Step], after: Sequence[Step]) -> Differe
     apart = {step.type: None for step in before if _is_apart(step) and step.bottoms}
     found = (_difference(value, ours[value], theirs[value], len(pairs), tuple(apart))
              for theirs, ours in pairs for value in watched)
-    return max(found, key=lambda each: each.share)
+    return max(found, key=lambda each: each.difference / each.allowed)
 
 
 def _difference(value: Value, ours: np.ndarray, theirs: np.ndarray, *facts: object) -> Difference:

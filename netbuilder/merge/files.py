@@ -54,11 +54,11 @@ def merge_files(
         steps = steps_of(graph, arrays)
     merged = fold(steps)
     difference = largest_difference(steps, merged.steps)
-    if not difference.share <= BOUND:
+    if difference.difference > difference.allowed:
         raise EngineError(
             f'{net}: merged, "{difference.blob}" would differ by {difference.difference:.3g} on '
-            f"random input, where values are up to {difference.largest:.3g}; the bound is "
-            f"{BOUND:g} of that, or of 1. Nothing was written")
+            f"random input, where its values reach {difference.largest:.3g}; {BOUND:g} of that, or "
+            f"of 1, is allowed. Nothing was written")
     text = _text(net, weight_file, chosen, merged, _comments(net, message, level, stages))
     _write(folder, paths, text, chosen.name, merged.steps)
     return Outcome(*paths, merged, difference, _stored(steps), _stored(merged.steps))

@@ -33,17 +33,20 @@ class Merged:
 
 def fold(steps: Sequence[Step]) -> Merged:
     """Every chain taken up where that is exact; what has statistics and no place is a Scale."""
-    wiring = Wiring(steps)
-    chains, unfoldable = chains_of(steps, wiring)
-    chosen, filters, reasons = _decide(chains, wiring, steps)
-    kept = [chain for chain in chains if chain not in chosen]
-    scales = [chain for chain in kept if chain.has_statistics]
+    folded: list[tuple[Chain, tuple[Step, ...]]] = []
+    while True:  # where one chain went, another may find its place
+        wiring = Wiring(steps)
+        chains, unfoldable = chains_of(steps, wiring)
+        chosen, filters, reasons = _decide(chains, wiring, steps)
+        if not chosen:
+            break
+        steps = _taken_up(steps, chosen, filters)
+        folded += [(chain, place.steps) for chain, place in chosen.items()]
+    scales = [chain for chain in chains if chain.has_statistics]
     return Merged(
-        _assemble(steps, chosen, filters, scales),
-        [(chain, place.steps) for chain, place in chosen.items()],
-        [(chain, reasons[chain]) for chain in scales],
+        _with_scales(steps, scales), folded, [(chain, reasons[chain]) for chain in scales],
         [(str(step), reason) for step, reason in unfoldable.items()]
-        + [(str(chain), reasons[chain]) for chain in kept if not chain.has_statistics])
+        + [(str(chain), reasons[chain]) for chain in chains if not chain.has_statistics])
 
 
 def _decide(chains: Sequence[Chain], wiring: Wiring, steps: Sequence[Step]
@@ -117,16 +120,14 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return np.array_equal(one.ravel(), other.ravel(), equal_nan=True)  # PERMISSIVE: other shapes
 
 
-def _assemble(steps: Sequence[Step], chosen: Mapping[Chain, Place], filters: Filters,
-              scales: Sequence[Chain]) -> list[Step]:
-    """The steps that remain, reading and making the values that the chains did."""
-    gone = {step for chain in [*chosen, *scales] for step in chain.steps}
-    stand_ins = {_carrier(chain): chain for chain in scales}
+def _taken_up(steps: Sequence[Step], chosen: Mapping[Chain, Place], filters: Filters
+              ) -> list[Step]:
+    """The steps without the chosen chains, reading and making the values that those did."""
+    gone = {step for chain in chosen for step in chain.steps}
     reads = {chain.result: chain.source for chain, place in chosen.items() if not place.before}
     makes = {chain.source: chain.result for chain, place in chosen.items() if place.before}
-    return [_as_scale(step, stand_ins[step]) if step in stand_ins
-            else _taking_up(step, filters[step], reads, makes) if step in filters else step
-            for step in steps if step not in gone or step in stand_ins]
+    return [_taking_up(step, filters[step], reads, makes) if step in filters else step
+            for step in steps if step not in gone]
 
 
 def _taking_up(step: Step, blobs: tuple[np.ndarray, ...], reads: Mapping[Value, Value],
@@ -137,6 +138,14 @@ def _taking_up(step: Step, blobs: tuple[np.ndarray, ...], reads: Mapping[Value, 
         message, blobs=blobs, keys=keys,
         bottoms=tuple(reads.get(value, value) for value in step.bottoms),
         tops=tuple(makes.get(value, value) for value in step.tops))
+
+
+def _with_scales(steps: Sequence[Step], chains: Sequence[Chain]) -> list[Step]:
+    """The steps with one Scale in place of each chain."""
+    gone = {step for chain in chains for step in chain.steps}
+    stand_ins = {_carrier(chain): chain for chain in chains}
+    return [_as_scale(step, stand_ins[step]) if step in stand_ins else step
+            for step in steps if step not in gone or step in stand_ins]
 
 
 def _carrier(chain: Chain) -> Step:

@@ -26,7 +26,7 @@ def source(*dims: int, name: str = "data") -> str:
     return layer(name, "Input", fields=f"input_param {{ shape {{ {shape} }} }}")
 
 
-def conv(name: str, bottom: str, fields: str = "num_output: 6 kernel_size: 3", top: str = "",
+def conv(name: str, bottom: str, fields: str = "num_output: 6 kernel_size: 3", *, top: str = "",
          type_: str = "Convolution", rest: str = "") -> str:
     """A convolution or deconvolution."""
     return layer(name, type_, bottom, top, f"convolution_param {{ {fields} }} {rest}")
