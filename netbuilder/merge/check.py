@@ -88,8 +88,8 @@ def _watched(steps: Sequence[Step]) -> list[Value]:
     wiring = Wiring(steps)
     running = [step for step in steps if not _is_apart(step)]
     made = {value: step for step in running for value in step.tops}
-    outputs = {value: None for value in made
-               if all(_is_apart(reader) for reader in wiring.readers[value])}
+    outputs = {value: None for value in made  # a Silence makes nothing of it
+               if all(_is_apart(reader) or not reader.tops for reader in wiring.readers[value])}
     logits = {value: None for output in outputs if made[output].type == "Softmax"
               for value in made[output].bottoms if value in made}
     return [*outputs, *logits]
@@ -111,9 +111,10 @@ def _run(steps: Sequence[Step], names: Mapping[Value, str], inputs: Sequence[Val
          watched: Sequence[Value]) -> list[Values]:
     """What a net makes of each of the inputs, for the values that are watched."""
     net = Net(_message(steps, names), caffe_pb2.TEST, device="cpu", bf16=False)
+    params = net.params
     for step in steps:
-        if not _is_apart(step):
-            for blob, array in zip(net.params.get(step.name, ()), step.blobs, strict=True):
+        if step.blobs and not _is_apart(step):
+            for blob, array in zip(params[step.name], step.blobs, strict=True):
                 blob.data[...] = array.reshape(blob.data.shape)
     results = []
     for values in inputs:

@@ -53,7 +53,8 @@ def merge_files(
     with naming(weight_file):
         steps = steps_of(graph, arrays)
     merged = fold(steps)
-    difference = largest_difference(steps, merged.steps)
+    with naming(net):
+        difference = largest_difference(steps, merged.steps)
     if difference.difference > difference.allowed:
         raise EngineError(
             f'{net}: merged, "{difference.blob}" would differ by {difference.difference:.3g} on '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -133,11 +133,11 @@ def _stored(graph: Graph, keys: Sequence[Sequence[Hashable]],
 
 def _by_name(graph: Graph) -> dict[str, int]:
     """Where the layers with parameters stand."""
-    names = [layer.name for layer in graph.layers]
+    count = Counter(layer.name for layer in graph.layers)
     places: dict[str, int] = {}
     for position, layer in enumerate(graph.layers):
         if layer.blobs:
-            if names.count(layer.name) > 1:
+            if count[layer.name] > 1:
                 raise GraphError(f'two layers are named "{layer.name}": weights are found by '
                                  "name; rename one in the net and in the weights")
             places[layer.name] = position
