@@ -58,9 +58,18 @@ def _lines(outcome: Any) -> list[str]:
         f"merged: {gone} layers into {len(takers)} others",
         *(f"one Scale: {chain}: {reason}" for chain, reason in merged.scales),
         *(f"left: {layer}: {reason}" for layer, reason in merged.left),
+        *_left_out(outcome.unused),
         f"stored values: {outcome.before:,} before, {outcome.after:,} after",
         f'largest difference: {found.difference:.3g} in "{found.blob}", whose values reach '
         f"{found.largest:.3g}, on {found.inputs} random inputs; allowed: {found.allowed:.3g}"
         f"{apart}",
         f"files: {outcome.net}, {outcome.weights}",
     ]
+
+
+def _left_out(layers: list[str]) -> list[str]:
+    """What a line says of layers that a training net may have had; or the net is another one."""
+    if not layers:
+        return []
+    others = f" and {len(layers) - 1} others" if layers[1:] else ""
+    return [f'not in this net, though the weights have values for it: "{layers[0]}"{others}']

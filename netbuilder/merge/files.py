@@ -25,7 +25,10 @@ _BATCH = 2  # images that are enough to compare
 
 @dataclass(frozen=True)
 class Outcome:
-    """What merging made: the two files, what was merged, how far off, and values before, after."""
+    """What merging made: the two files, what was merged, how far off, and values before, after.
+
+    ``unused`` are the layers that only the weight file has values for.
+    """
 
     net: str
     weights: str
@@ -33,6 +36,7 @@ class Outcome:
     difference: Difference
     before: int
     after: int
+    unused: list[str]
 
 
 def merge_files(
@@ -62,7 +66,9 @@ def merge_files(
             f"of 1, is allowed. Nothing was written")
     text = _text(net, weight_file, chosen, merged, _comments(net, message, level, stages))
     _write(folder, paths, text, chosen.name, merged.steps)
-    return Outcome(*paths, merged, difference, _stored(steps), _stored(merged.steps))
+    known = {step.name for step in steps}
+    return Outcome(*paths, merged, difference, _stored(steps), _stored(merged.steps),
+                   [name for name, own in arrays.items() if own and name not in known])
 
 
 def _paths(folder: str, net: str, weight_file: str) -> tuple[str, str]:

@@ -71,18 +71,16 @@ def _decide(chains: Sequence[Chain], wiring: Wiring, steps: Sequence[Step]
 
 def _filters(chosen: Mapping[Chain, Place]) -> Filters:
     """The parameters of each step that takes up something."""
-    behind: dict[Step, list[Chain]] = defaultdict(list)
-    ahead: dict[Step, list[Chain]] = defaultdict(list)
-    for chain, place in chosen.items():
-        for step in place.steps:
-            (ahead if place.before else behind)[step].append(chain)
+    on_bottom, on_top = ({step: chain.affine for chain, place in chosen.items()
+                          for step in place.steps if place.before is before}
+                         for before in (False, True))
     filters = {}
-    for step in {**ahead, **behind}:
+    for step in {**on_bottom, **on_top}:
         weight, bias = [*(blob.astype(np.float64) for blob in step.blobs), None][:2]
-        for chain in behind[step]:
-            weight, bias = scaled_before(step.layer, (weight, bias), chain.affine)
-        for chain in ahead[step]:
-            weight, bias = scaled_after(step.layer, (weight, bias), chain.affine)
+        if step in on_bottom:
+            weight, bias = scaled_before(step.layer, (weight, bias), on_bottom[step])
+        if step in on_top:
+            weight, bias = scaled_after(step.layer, (weight, bias), on_top[step])
         with np.errstate(over="ignore"):  # _refused sees to it
             filters[step] = tuple(blob.astype(np.float32) for blob in (weight, bias)
                                   if blob is not None)

@@ -13,7 +13,9 @@ def above_layers(text: str) -> list[str]:
     """
     lines = [line.strip() for line in text.split("\n")]
     found = places(text, caffe_pb2.NetParameter)
-    return ["\n".join(_above(lines, line - 1)) for line, _ in found.get("layer", [])]
+    starts = [line for line, _ in found.get("layer", [])]
+    return ["\n".join(_above(lines, line - 1)) if line != before else ""
+            for line, before in zip(starts, [0, *starts], strict=False)]
 
 
 def _above(lines: list[str], end: int) -> list[str]:

@@ -125,11 +125,16 @@ MERGING: dict[str, str] = {
         "f", "data", "transpose: true bias_term: false"),
     "before_inner_product_of_an_axis": D + scale("s", "data", fields="axis: 2 bias_term: true")
                                        + inner("f", "data", "axis: 2"),
+    "inner_product_of_the_batch": source(4, 3) + layer(
+        "f", "InnerProduct", "data", "f", "inner_product_param { num_output: 5 axis: 0 }")
+                                  + layer("b", "Bias", "f", "f", "bias_param { axis: 0 }"),
     "before_and_after": D + both("n", "data") + conv("c", "data", "num_output: 4 kernel_size: 2")
                         + both("m", "c") + relu("r", "c") + conv("e", "c") + both("k", "e"),
     "of_two_it_is_the_first": D + conv("c", "data") + both("n", "c") + conv("e", "c"),
     "branches": D + conv("c", "data") + both("n", "c", "nn") + relu("r", "nn", "rr")
                 + layer("sum", "Eltwise", "nn rr"),
+    "one_makes_room_for_another": D + both("n", "data") + norm("m", "data", "mm")
+                                  + conv("c", "mm") + conv("e", "data"),
     "made_and_read_before": D + conv("c", "data") + relu("r", "c", "rr")
                             + both("n", "c", "nn") + inner("f", "nn"),
     "siamese": D + source(2, 4, 7, 6, name="other") + conv("c", "data", rest=SHARED)

@@ -82,6 +82,20 @@ def test_a_net_without_batch_norms_is_written_too():
     assert done.exit_code == 0 and done.stdout.startswith("merged: 0 layers into 0 others\n")
 
 
+def test_values_of_layers_that_are_not_there():
+    net, model = trained(NET + inner("f", "mm") + inner("g", "mm"))
+    Path(net).write_text(NET)
+    assert ('not in this net, though the weights have values for it: "f" and 1 others'
+            in run(net, model, "-o", "merged").stdout.splitlines())
+
+
+def test_layers_on_one_line():
+    net, model = trained(NET)
+    Path(net).write_text("# all of it\n" + NET.replace("\n", " "))
+    assert run(net, model, "-o", "merged").exit_code == 0
+    assert Path("merged/net.prototxt").read_text().count("# all of it") == 1
+
+
 def test_comments_and_order_stay():
     net = "".join(f"# above {each.split()[3]}\n\n# and more\n{each}\n"
                   for each in NET.splitlines())
@@ -251,6 +265,19 @@ def test_a_wrong_merge_is_not_written(monkeypatch):
     monkeypatch.setattr(files, "fold", wrong)
     said = refused(*pair, "-o", "merged", code=1)
     assert 'merged, "c" would differ by 0.01' in said and "Nothing was written" in said
+
+
+def test_what_a_softmax_hides_is_compared(monkeypatch):
+    pair = trained(D + inner("f", "data") + both("n", "f") + layer("p", "Softmax", "f"))
+    fold = files.fold
+
+    def wrong(steps):
+        merged = fold(steps)
+        merged.steps[1].blobs[1][:] += 1  # the same for all classes
+        return merged
+
+    monkeypatch.setattr(files, "fold", wrong)
+    assert 'merged, "f" would differ by 1' in refused(*pair, "-o", "merged", code=1)
 
 
 @pytest.mark.parametrize("value", [np.nan, 3e38])
