@@ -88,6 +88,20 @@ class Node(PythonLayer):
             for blob, shape in zip(self.tops, shapes, strict=True):
                 blob.reshape(*shape)
 
+    def check_read(self, bottoms: Sequence[torch.Tensor]) -> None:
+        """Raises ShapeError if a bottom is read that is an empty blob: Caffe aborts there."""
+        for index, (name, blob, values) in enumerate(zip(self.layer.bottoms, self.bottoms, bottoms,
+                                                         strict=True)):
+            if blob.empty and not values.numel() and (
+                    self.op.reads is None or index in self.op.reads):
+                self.layer.fail(f'its bottom "{name}" is empty: {show(values.shape)}')
+
+    def check_written(self, tops: Sequence[torch.Tensor | None]) -> None:
+        """The same of tops that are written."""
+        for name, blob, values in zip(self.top_names, self.tops, tops, strict=True):
+            if blob.empty and values is not None and not values.numel() and self.op.writes_empty:
+                self.layer.fail(f'its top "{name}" is empty: {show(values.shape)}')
+
     def share(self) -> None:
         """Makes tops that are no blobs of their own in Caffe views of the first bottom."""
         for blob, weight in zip(self.tops, self.weights, strict=True):
@@ -113,8 +127,10 @@ class Node(PythonLayer):
                    for blob, wanted in zip(self.bottoms, self.wanted, strict=True)]
         params = [self._leaf(blob, wanted and self.reach.layer)
                   for blob, wanted in zip(self.blobs, self.reach.params, strict=True)]
+        self.check_read(bottoms)
         with torch.set_grad_enabled(self.reach.layer):
             tops = self.op.forward(bottoms, params)
+            self.check_written(tops)
             left = self.op.leaves(bottoms)
             if self.overwritten:
                 tops = [with_slope_of_memory(self, bottoms[0], tops[0],

@@ -41,6 +41,11 @@ class Op:
     # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
     shaped_by_values: ClassVar[bool] = False
 
+    # Bottoms whose values forward reads, None for all; and if it writes tops without values. Caffe
+    # aborts where these are empty blobs.
+    reads: ClassVar[tuple[int, ...] | None] = None
+    writes_empty: ClassVar[bool] = True
+
     # True where the tops are the first bottom's memory, and where their diffs are as well.
     shares_data: ClassVar[bool] = False
     shares_diff: ClassVar[bool] = False

@@ -59,6 +59,8 @@ class Reshape(_Reshaped):
 class Silence(Op):
     """Takes blobs that nothing else wants; their gradient is zero."""
 
+    reads = ()
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return []
 
@@ -66,6 +68,8 @@ class Silence(Op):
 @register
 class Crop(Op):
     """The first bottom cut to the second's size; only the first gets a gradient."""
+
+    reads = (0,)
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         layer, top = self.layer, bottoms[0]
@@ -87,6 +91,8 @@ class BatchReindex(Op):
     """Images picked by index; one picked twice gets both gradients (batch_reindex_layer.cpp)."""
 
     refuses_backward = (1,)
+    reads = (1,)
+    writes_empty = False
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         x, index = bottoms[0], bottoms[1].detach()
