@@ -92,7 +92,7 @@ class Node(PythonLayer):
         """Raises ShapeError if a bottom is read that is an empty blob: Caffe aborts there."""
         for index, (name, blob, values) in enumerate(zip(self.layer.bottoms, self.bottoms, bottoms,
                                                          strict=True)):
-            if blob.empty and not values.numel() and (
+            if (blob.empty or self.op.needs_values) and not values.numel() and (
                     self.op.reads is None or index in self.op.reads):
                 self.layer.fail(f'its bottom "{name}" is empty: {show(values.shape)}')
 

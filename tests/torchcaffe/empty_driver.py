@@ -18,11 +18,21 @@ def load(path, text):
 
 
 def stages(path, text):
-    """The stages that a net lives through: loaded, run, its last blob read."""
+    """The stages that a net lives through: loaded, run, its last blob read, run
+    with a batch that has become empty."""
     loaded = judged(lambda: bool(load(path, text)))
     run = judged(lambda: bool(run_all(load(path, text))))
     read = judged(lambda: last(load(path, text)).data.size)
-    return [not isinstance(answer, dict) for answer in (loaded, run, read)]
+    shrunk = judged(lambda: bool(run_all(shrink(load(path, text)))))
+    return [not isinstance(answer, dict) for answer in (loaded, run, read, shrunk)]
+
+
+def shrink(net):
+    """The batch to nothing, where there was one."""
+    for name in net.inputs:
+        net.blobs[name].reshape(0, *list(net.blobs[name].shape)[1:])
+    net.reshape()
+    return net
 
 
 def run_all(net):

@@ -88,13 +88,20 @@ CASES["crop"] = source("in0", (2, 3)) + source("in1", (0, 3)) + (
     'crop_param { axis: 1 } }')  # the other bottom's size is all it wants
 
 
+SHRUNK = {kind: net(kind, (2, 3, 2, 2)) for kind in LAYERS if kind not in (
+    "BatchReindex", "HDF5Output", "LSTM", "RNN", "Reshape")}
+SHRUNK["Power squared"] = SHRUNK["Power"].replace('"out" ', '"out" power_param { power: 2 } ')
+SHRUNK["Eltwise product"] = SHRUNK["Eltwise"].replace(
+    '"out" ', '"out" eltwise_param { operation: PROD } ')
+
+
 @pytest.fixture(scope="module")
 def by_caffe(run_caffe: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The stages that real Caffe lives through, of all nets."""
     folder = tmp_path_factory.mktemp("empty")
-    (folder / "nets.json").write_text(json.dumps(list(CASES.values())))
+    (folder / "nets.json").write_text(json.dumps([*CASES.values(), *SHRUNK.values()]))
     answers = run_caffe(HERE / "empty_driver.py", folder / "nets.json", cwd=folder)
-    return dict(zip(CASES, answers, strict=True))
+    return dict(zip([*CASES, *SHRUNK], answers, strict=True))
 
 
 def made(text: str, folder: Path) -> caffe.Net:
@@ -115,7 +122,7 @@ def lives(step: Callable[[], object], *errors: type[Exception]) -> bool:
 @pytest.mark.parametrize("name", CASES)
 def test_it_ends_where_real_caffe_aborts(name, by_caffe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    loads, runs, reads = by_caffe[name]
+    loads, runs, reads, _ = by_caffe[name]
     if not lives(lambda: made(CASES[name], tmp_path), ShapeError):
         assert (not runs and not reads) or not loads
         return
@@ -125,6 +132,20 @@ def test_it_ends_where_real_caffe_aborts(name, by_caffe, tmp_path, monkeypatch):
                  ShapeError, DataError) == runs
     assert lives(lambda: list(made(CASES[name], tmp_path).blobs.values())[-1].data,
                  EngineError) == reads
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("name", SHRUNK)
+def test_a_batch_that_becomes_empty_ends_where_real_caffe_aborts(name, by_caffe, tmp_path):
+    ours = made(SHRUNK[name], tmp_path)
+
+    def run() -> None:
+        for blob in ours.inputs:
+            ours.blobs[blob].reshape(0, *ours.blobs[blob].shape[1:])
+        ours.reshape()
+        ours._forward(0, len(ours.layers) - 1)
+
+    assert lives(run, ShapeError) == by_caffe[name][3]
 
 
 def test_the_error_names_layer_type_and_values(tmp_path):

@@ -45,6 +45,8 @@ class Op:
     # aborts where these are empty blobs.
     reads: ClassVar[tuple[int, ...] | None] = None
     writes_empty: ClassVar[bool] = True
+    # True where it aborts of a bottom without values even if that once had some.
+    needs_values: bool = False
 
     # True where the tops are the first bottom's memory, and where their diffs are as well.
     shares_data: ClassVar[bool] = False

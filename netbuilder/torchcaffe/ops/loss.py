@@ -59,6 +59,8 @@ class Labels:
 class SoftmaxWithLoss(Loss):
     """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp)."""
 
+    needs_values = True
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         labels = Labels(self, bottoms, self.layer.softmax_axis, self.layer.message.loss_param)
         logs = labels.scores.log_softmax(1)
@@ -90,6 +92,7 @@ def normalizer(mode: int, valid: torch.Tensor) -> torch.Tensor | int:
 class EuclideanLoss(Loss):
     """Half the mean squared distance; both bottoms get a gradient (euclidean_loss_layer.cpp)."""
 
+    needs_values = True
     never_backward = refuses_backward = ()
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
@@ -145,6 +148,8 @@ class HingeLoss(_PerImage):
     Caffe keeps what lacks in the diff of the scores, where it stays if no backward comes.
     """
 
+    needs_values = True
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         lacking = self._lacking(bottoms)
         squared = self.layer.fields.norm == caffe_pb2.HingeLossParameter.L2
@@ -162,6 +167,8 @@ class HingeLoss(_PerImage):
 @register
 class MultinomialLogisticLoss(_PerImage):
     """The mean of -log p of the labels (multinomial_logistic_loss_layer.cpp)."""
+
+    needs_values = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         labels = self.labels(bottoms)
@@ -192,6 +199,8 @@ class InfogainLoss(Loss):
 
     The matrix is a third bottom or a file (infogain_loss_layer.cpp).
     """
+
+    needs_values = True
 
     def __init__(self, layer: Layer, rng: Rng) -> None:
         super().__init__(layer, rng)

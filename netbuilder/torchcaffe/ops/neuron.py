@@ -49,6 +49,8 @@ class Neuron(Op):
 class AbsVal(Neuron):
     """|x|."""
 
+    needs_values = True
+
     def value(self, x):
         return x.abs()
 
@@ -120,6 +122,7 @@ class ELU(Neuron):
 class Exp(Neuron):
     """base ^ (shift + scale x); base -1 stands for e (exp_layer.cpp)."""
 
+    needs_values = True
     reads_top = True
 
     def value(self, x):
@@ -134,6 +137,7 @@ class Exp(Neuron):
 class Log(Neuron):
     """The logarithm of shift + scale x; base -1 stands for e (log_layer.cpp)."""
 
+    needs_values = True
     reads_bottom = True
     writes_first = True
 
@@ -151,6 +155,12 @@ class Power(Neuron):
     """(shift + scale x) ^ power (power_layer.cpp)."""
 
     writes_first = True
+
+    @property
+    def needs_values(self) -> bool:
+        """True where Caffe raises to a power."""
+        fields = self.layer.fields
+        return fields.power * fields.scale != 0 and fields.power != 1
 
     def value(self, x):
         power, scale, shift = (getattr(self.layer.fields, n) for n in ("power", "scale", "shift"))
@@ -231,6 +241,8 @@ class Sigmoid(Neuron):
 @register
 class Swish(Neuron):
     """x sigmoid(beta x)."""
+
+    needs_values = True
 
     def value(self, x):
         return x * (x * self.layer.fields.beta).sigmoid()

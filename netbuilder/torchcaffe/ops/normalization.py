@@ -18,6 +18,7 @@ class BatchNorm(Op):
     ``net.forward()`` too.
     """
 
+    needs_values = True
     always_backward = True
     keeps_top = False
 
@@ -55,6 +56,8 @@ class BatchNorm(Op):
 class LRN(Op):
     """Local response normalisation across or within channels."""
 
+    needs_values = True
+
     @property
     def always_backward(self) -> bool:
         """Across channels Caffe does not ask whether its bottom's gradient is wanted."""
@@ -79,6 +82,7 @@ class LRN(Op):
 class MVN(Op):
     """Each image, or each channel of it, less its mean and by its deviation (mvn_layer.cpp)."""
 
+    needs_values = True
     always_backward = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:

@@ -109,6 +109,7 @@ class Filter(Op):
     """The images whose selector is not zero: how many there are differs from pass to pass."""
 
     refuses_backward = (-1,)
+    needs_values = True
     shaped_by_values = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
