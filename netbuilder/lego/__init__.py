@@ -4,13 +4,25 @@ from netbuilder.lego.base import BaseLego, Chain, LayerLego, Parallel, lego, leg
 from netbuilder.lego.classifier import EndPool, FCStage
 from netbuilder.lego.conv import Conv, ConvBN, ConvBNReLU, ConvReLU, EltwiseReLU
 from netbuilder.lego.data import SOURCES, Dummy, Hdf5, ImageList, Lmdb, Memory
+from netbuilder.lego.enet import ENET_BOTTLENECKS, ENetBottleneck, ENetStem, ZeroPad
 from netbuilder.lego.fire import Fire
 from netbuilder.lego.inception import Inception, InceptionBranch
+from netbuilder.lego.nin import NINBlock
 from netbuilder.lego.residual import MAIN_BRANCHES, ConvBranch, Shortcut
+from netbuilder.lego.torch7 import (
+    SPATIAL_DROPOUTS,
+    SpatialDropout,
+    TorchConv,
+    TorchLinear,
+    TorchMaxPool,
+    TorchNorm,
+)
 
 __all__ = [
-    "MAIN_BRANCHES", "SOURCES", "BaseLego", "Chain", "Conv", "ConvBN", "ConvBNReLU", "ConvBranch",
-    "ConvReLU", "Dummy", "EltwiseReLU", "EndPool", "FCStage", "Fire", "Hdf5", "ImageList",
-    "Inception", "InceptionBranch", "LayerLego", "Lmdb", "Memory", "Parallel", "Shortcut", "lego",
+    "ENET_BOTTLENECKS", "MAIN_BRANCHES", "SOURCES", "SPATIAL_DROPOUTS", "BaseLego", "Chain", "Conv",
+    "ConvBN", "ConvBNReLU", "ConvBranch", "ConvReLU", "Dummy", "ENetBottleneck", "ENetStem",
+    "EltwiseReLU", "EndPool", "FCStage", "Fire", "Hdf5", "ImageList", "Inception",
+    "InceptionBranch", "LayerLego", "Lmdb", "Memory", "NINBlock", "Parallel", "Shortcut",
+    "SpatialDropout", "TorchConv", "TorchLinear", "TorchMaxPool", "TorchNorm", "ZeroPad", "lego",
     "legos",
 ]
