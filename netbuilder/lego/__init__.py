@@ -6,11 +6,12 @@ from netbuilder.lego.conv import Conv, ConvBN, ConvBNReLU, ConvReLU, EltwiseReLU
 from netbuilder.lego.data import SOURCES, Dummy, Hdf5, ImageList, Lmdb, Memory
 from netbuilder.lego.fire import Fire
 from netbuilder.lego.inception import Inception, InceptionBranch
+from netbuilder.lego.inception_resnet import Branches, InceptionResidual, InnerAverage
 from netbuilder.lego.residual import MAIN_BRANCHES, ConvBranch, Shortcut
 
 __all__ = [
-    "MAIN_BRANCHES", "SOURCES", "BaseLego", "Chain", "Conv", "ConvBN", "ConvBNReLU", "ConvBranch",
-    "ConvReLU", "Dummy", "EltwiseReLU", "EndPool", "FCStage", "Fire", "Hdf5", "ImageList",
-    "Inception", "InceptionBranch", "LayerLego", "Lmdb", "Memory", "Parallel", "Shortcut", "lego",
-    "legos",
+    "MAIN_BRANCHES", "SOURCES", "BaseLego", "Branches", "Chain", "Conv", "ConvBN", "ConvBNReLU",
+    "ConvBranch", "ConvReLU", "Dummy", "EltwiseReLU", "EndPool", "FCStage", "Fire", "Hdf5",
+    "ImageList", "Inception", "InceptionBranch", "InceptionResidual", "InnerAverage",
+    "LayerLego", "Lmdb", "Memory", "Parallel", "Shortcut", "lego", "legos",
 ]

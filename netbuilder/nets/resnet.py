@@ -13,6 +13,7 @@ from netbuilder.lego.base import LayerLego
 from netbuilder.lego.classifier import EndPool, FCStage
 from netbuilder.lego.conv import ConvBNReLU
 from netbuilder.lego.residual import MAIN_BRANCHES, Shortcut, main_branch
+from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
 from netbuilder.nets.datasets import CIFAR10, IMAGENET
 from netbuilder.nets.registry import Option, Reported, network
 from netbuilder.spec import NetSpec, Top
@@ -20,8 +21,6 @@ from netbuilder.spec import NetSpec, Top
 MODELS = "https://github.com/jay-mahadeokar/pynetbuilder/tree/master/models"
 
 BRANCH = Option(f"kind of the blocks' main branch: {', '.join(MAIN_BRANCHES)}", ("-m",))
-CLASSES = Option("number of classes")
-CROP = Option("height and width of the input: what is cropped out of the stored images")
 
 
 def stage1_width(options: Mapping[str, Any]) -> int:
@@ -73,9 +72,9 @@ def resnet(
     """Residual network for ImageNet."""
     if not blocks:
         raise BuildError("blocks: give the number of blocks of at least one stage")
-    _check(num_output_stage1=num_output_stage1, num_classes=num_classes, crop_size=crop_size)
+    check_sizes(num_output_stage1=num_output_stage1, num_classes=num_classes, crop_size=crop_size)
     net = NetSpec()
-    top = _input(net, crop_size)
+    top = input_layer(net, crop_size)
     net.comment("The stem: a wide convolution and pooling.")
     top = ConvBNReLU(name="1", num_output=64, kernel_size=7, stride=2, pad=3).attach(net, top)
     top = LayerLego("Pooling", name="pool1", pool="MAX", kernel_size=3, stride=2).attach(net, top)
@@ -101,9 +100,9 @@ def resnet_cifar10(
     crop_size: Annotated[int, CROP] = 32,
 ) -> NetSpec:
     """Residual network for CIFAR-10."""
-    _check(num_classes=num_classes, crop_size=crop_size)
+    check_sizes(num_classes=num_classes, crop_size=crop_size)
     net = NetSpec()
-    top = _input(net, crop_size)
+    top = input_layer(net, crop_size)
     net.comment("The stem.")
     top = ConvBNReLU(name="1", num_output=16, kernel_size=3, pad=1).attach(net, top)
     for stage in range(3):
@@ -111,17 +110,6 @@ def resnet_cifar10(
     net.comment("The classifier.")
     _classifier(net, top, num_classes)
     return net
-
-
-def _check(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise BuildError(f"{name} is {size}; it must be at least 1")
-
-
-def _input(net: NetSpec, size: int) -> Top:
-    shape = {"dim": [1, 3, size, size]}
-    return LayerLego("Input", name="data", shape=shape).attach(net, ())
 
 
 def _stage(net: NetSpec, top: Top, stage: int, *, count: int, branch: str, width: int) -> Top:
