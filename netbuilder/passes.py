@@ -66,6 +66,28 @@ def _is_inserted(layer: Any) -> bool:
             and list(layer.top) == [f"{layer.name}_{i}" for i in range(len(layer.top))])
 
 
+def unread(net: Any) -> list[str]:
+    """The blobs that no later layer reads: the net's outputs, in the order they are made."""
+    outputs: dict[str, None] = {}
+    for layer in net.layer:
+        for bottom in layer.bottom:
+            outputs.pop(bottom, None)
+        outputs.update(dict.fromkeys(layer.top))
+    return list(outputs)
+
+
+def leading_to(net: Any, top: str) -> Any:
+    """The layers that have a part in a blob, as the last of them leaves it."""
+    needed, kept = {top}, []
+    for layer in reversed(net.layer):
+        if needed.intersection(layer.top):
+            needed.update(layer.bottom)
+            kept.append(layer)
+    new = _without_layers(net)
+    new.layer.extend(reversed(kept))
+    return new
+
+
 def for_phase(net: Any, phase: int, level: int = 0, stages: Iterable[str] = ()) -> Any:
     """The layers that one phase keeps (Net::FilterNet); their rules are left out.
 

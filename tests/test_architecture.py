@@ -32,10 +32,11 @@ ROOMS = {
     "nets": "lego spec errors",
     "solver": "passes upgrade proto errors",
     "analysis": "solver graph passes upgrade layer proto errors",
-    "build": "analysis nets lego solver spec graph layer files proto errors",
+    "build": "analysis nets lego solver spec graph passes layer files proto errors",
     "train": "solver graph passes proto glog errors",
     "torchcaffe": "spec graph passes solver weights data layer proto glog errors",
-    "cli": "build analysis train nets lego graph passes layer upgrade proto errors",
+    "merge": "torchcaffe graph passes weights layer proto errors",
+    "cli": "merge build analysis train nets lego graph passes layer upgrade proto errors",
     "__main__": "cli",
 }
 # What registers layer types, legos and networks is imported by the registry when it is asked.

@@ -100,7 +100,7 @@ def test_text_that_does_not_read_back_is_not_written(
 ) -> None:
     from netbuilder.proto.text import dumps
 
-    monkeypatch.setattr("netbuilder.build.dumps",
+    monkeypatch.setattr("netbuilder.build.nets.dumps",
                         lambda *a: dumps(*a).replace("num_output: 16", "num_output: 17"))
     with pytest.raises(BuildError, match="does not read back"):
         build(Order(CIFAR, {"n": 1}), str(tmp_path / "out"))

@@ -43,6 +43,9 @@ def data_options() -> dict[str, click.Option]:
         _option("--mean-file", metavar="FILE", help="A mean image, as a binaryproto."),
         _option("--mean-value", type=float, multiple=True, metavar="NUMBER...",
                 help="A mean for all channels, or one for each. [default: the data set's]"),
+        _option("--std-value", type=float, multiple=True, metavar="NUMBER...",
+                help="Divide by this: a standard deviation for all channels, or one for each. "
+                     "[default: the network's, if it has any and no --scale is given]"),
         _option("--mirror/--no-mirror", default=None,
                 help="Flip half of the training images. [default: mirror]"),
         _option("--scale", type=float, help="A factor on the values, after the mean."),
@@ -58,9 +61,21 @@ def file_options() -> dict[str, click.Option]:
                 help="Folder for the files. [default: the current folder]"),
         _option("--train-val", is_flag=True, help="Write train_val.prototxt too."),
         _option("--recipe", metavar="NAME", help="The solver's recipe. [default: the network's]"),
+        _option("--devices", type=int, default=1, show_default=True,
+                help="How many devices train at once, each with a batch of its own."),
+        _option("--epochs", type=float,
+                help="Where the run ends; the schedule until then stays. [default: the recipe's]"),
         _option("--set", "settings", multiple=True, metavar="FIELD=VALUE...",
                 help="Fields of the solver in place of the recipe's, such as max_iter=1000."),
     )
+
+
+def setting_options(network: Network) -> dict[str, click.Option]:
+    """The choice of a training setting, where the network was trained in several ways."""
+    if not network.settings:
+        return {}
+    return _by_name(_option("--setting", type=click.Choice(list(network.settings)),
+                            help="Train as in this published setting."))
 
 
 def _by_name(*options: click.Option) -> dict[str, click.Option]:
@@ -138,7 +153,8 @@ def spread(args: Sequence[str], many: set[str]) -> Iterable[str]:
 
 def network_command(network: Network) -> click.Command:
     """The command that builds this network's files."""
-    data, files, own = data_options(), file_options(), network_options(network)
+    data, own = data_options(), network_options(network)
+    files = {**setting_options(network), **file_options()}
 
     def run(**values: Any) -> None:
         given = {key: value for key, value in values.items() if value not in (None, ())}
@@ -147,7 +163,10 @@ def network_command(network: Network) -> click.Command:
             options={key: given[key] for key in own if key in given},
             data=given["data"],
             data_options={key: given[key] for key in data if key in given and key != "data"},
+            setting=given.get("setting"),
             recipe=given.get("recipe"),
+            devices=given["devices"],
+            epochs=given.get("epochs"),
             settings=_settings(given.get("settings", ())),
             train_val=given["train_val"],
             command=click.get_current_context().meta[_TYPED],

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": "netbuilder.cli.train:train",
     "test": "netbuilder.cli.test:test",
     "time": "netbuilder.cli.time:time",
+    "merge-bn": "netbuilder.cli.merge_bn:merge_bn",
     "device-query": "netbuilder.cli.device_query:device_query",
     "caffe": "netbuilder.cli.caffe:caffe",
 }

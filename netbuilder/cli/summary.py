@@ -56,6 +56,11 @@ FORMATS: dict[str, Callable[[Costs, bool | None], None]] = {
 FOLDING = ("table", "markdown")
 
 
+shapes_of_inputs = click.option(
+    "--input", "inputs", multiple=True, type=InputShape(), callback=_once,
+    metavar=InputShape.name, help="Shape of a blob that the file does not tell.")
+
+
 def net_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: the options that choose a net's layers and tell what its file does not."""
     options = (
@@ -65,8 +70,7 @@ def net_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Level of the net's state."),
         click.option("--stage", "stages", multiple=True, metavar="S",
                      help="Stage of the net's state."),
-        click.option("--input", "inputs", multiple=True, type=InputShape(), callback=_once,
-                     metavar=InputShape.name, help="Shape of a blob that the file does not tell."),
+        shapes_of_inputs,
     )
     for option in reversed(options):
         command = option(command)

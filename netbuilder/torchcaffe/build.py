@@ -30,6 +30,7 @@ class Built:
     nodes: list[Node] = field(default_factory=list)
     blobs: OrderedDict[str, Blob] = field(default_factory=OrderedDict)
     learnable: list[Param] = field(default_factory=list)
+    all_blobs: bool = False  # backward reads what others have left in them
 
 
 def build_nodes(graph: Graph, rng: Rng, device: torch.device, force_backward: bool,
@@ -45,7 +46,7 @@ def build_nodes(graph: Graph, rng: Rng, device: torch.device, force_backward: bo
     for op, own, reach in zip(ops, params, backward_reach(graph.layers, ops, force_backward),
                               strict=True):
         built.nodes.append(_node(op, own, reach, built.blobs, blob))
-    mark_overwritten(built.nodes)
+    built.all_blobs = mark_overwritten(built.nodes)
     return built
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,7 @@ from netbuilder.errors import EngineError
 from netbuilder.layer import Layer, Shape, show
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.ops.base import Op
-from netbuilder.torchcaffe.overwritten import with_slope_of_memory
+from netbuilder.torchcaffe.overwritten import from_memory
 from netbuilder.torchcaffe.plan import Reach
 from netbuilder.torchcaffe.python_layer import Layer as PythonLayer
 
@@ -30,7 +30,9 @@ class Node(PythonLayer):
     """A layer, its op and its blobs. To users it is pycaffe's Layer: ``type`` and ``blobs``.
 
     ``blobs`` are the parameters; ``weights`` the loss weight of each top; ``reach`` says what a
-    backward pass reaches of it.
+    backward pass reaches of it. ``overwritten`` says that backward finds other values than forward
+    left, ``replays`` that forward must run on them again, ``kept`` which bottoms' values are put
+    aside from that (overwritten.py).
     """
 
     layer: Layer
@@ -41,6 +43,8 @@ class Node(PythonLayer):
     weights: list[float]
     reach: Reach
     overwritten: bool = False
+    replays: bool = False
+    kept: Set[int] = frozenset()
     _record: _Record | None = field(default=None, repr=False)
 
     @property
@@ -88,13 +92,28 @@ class Node(PythonLayer):
             for blob, shape in zip(self.tops, shapes, strict=True):
                 blob.reshape(*shape)
 
+    def check_read(self, bottoms: Sequence[torch.Tensor]) -> None:
+        """Raises ShapeError if a bottom is read that is an empty blob: Caffe aborts there."""
+        for index, (name, blob, values) in enumerate(zip(self.layer.bottoms, self.bottoms, bottoms,
+                                                         strict=True)):
+            if (blob.empty or self.op.needs_values) and not values.numel() and (
+                    self.op.reads is None or index in self.op.reads):
+                self.layer.fail(f'its bottom "{name}" is empty: {show(values.shape)}')
+
+    def check_written(self, tops: Sequence[torch.Tensor | None]) -> None:
+        """The same of tops that are written."""
+        for name, blob, values in zip(self.top_names, self.tops, tops, strict=True):
+            if blob.empty and values is not None and not values.numel() and self.op.writes_empty:
+                self.layer.fail(f'its top "{name}" is empty: {show(values.shape)}')
+
     def share(self) -> None:
-        """Makes tops that are no blobs of their own in Caffe views of the first bottom."""
+        """Makes tops that are no blobs of their own in Caffe views of the first bottom, or of the
+        parameter of a layer without one."""
         for blob, weight in zip(self.tops, self.weights, strict=True):
             if self.op.shares_data:
-                blob.borrow_data(self.bottoms[0])
+                blob.borrow_data((self.bottoms or self.blobs)[0])
             if self.op.shares_diff and not weight:
-                blob.borrow_diff(self.bottoms[0])
+                blob.borrow_diff((self.bottoms or self.blobs)[0])
 
     def forward(self) -> torch.Tensor | float:
         """Computes the tops from the bottoms' values and returns the layer's part of the loss."""
@@ -109,16 +128,19 @@ class Node(PythonLayer):
 
     def _compute(self) -> Sequence[torch.Tensor | None]:
         self.fit([blob.shape for blob in self.bottoms])
-        bottoms = [self._leaf(blob, wanted, blob in self.tops)
-                   for blob, wanted in zip(self.bottoms, self.wanted, strict=True)]
+        bottoms = [self._leaf(blob, wanted, index in self.kept) for index, (blob, wanted)
+                   in enumerate(zip(self.bottoms, self.wanted, strict=True))]
         params = [self._leaf(blob, wanted and self.reach.layer)
                   for blob, wanted in zip(self.blobs, self.reach.params, strict=True)]
+        self.check_read(bottoms)
         with torch.set_grad_enabled(self.reach.layer):
             tops = self.op.forward(bottoms, params)
+            self.check_written(tops)
             left = self.op.leaves(bottoms)
             if self.overwritten:
-                tops = [with_slope_of_memory(self, bottoms[0], tops[0],
-                                             lambda: self.tops[0].tensor.data)]
+                tops = from_memory(self.op, bottoms, tops, lambda: (
+                    [blob.tensor.data for blob in self.bottoms],
+                    [blob.tensor.data for blob in self.tops]))
         for index, diff in left.items():
             self.bottoms[index].put_grad(diff)
         self._record = _Record(bottoms, params, tops) if self.reach.layer else None
@@ -144,16 +166,26 @@ class Node(PythonLayer):
         if not self.reach.layer:
             return
         self.check_backward()
+        if self.op.gives_diff:
+            self.bottoms[0].borrow_diff(self.tops[0])
+            return
+        if self.op.shares_diff and not any(self.weights):
+            return  # it is there
         if self._record is None:
             self._compute()
         record = self._record
         assert record is not None
+        if self.replays:
+            with torch.enable_grad():
+                record.tops = self.op.forward(record.bottoms, record.params)
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
         for index, (blob, leaf) in enumerate(zip(self.blobs, record.params, strict=True)):
             grad = grads.get(id(leaf))
             if grad is not None:
                 (blob.put_grad if self.op.sets_grad(index) else blob.add_grad)(grad)
+        if self.op.spills(self.wanted, self.reach.params):
+            self.bottoms[0].put_grad(self.op.spilled(record.bottoms, self.tops[0].grad))
         for blob, leaf in zip(self.bottoms, record.bottoms, strict=True):
             if leaf.requires_grad:
                 grad = grads[id(leaf)]
@@ -198,7 +230,7 @@ class Node(PythonLayer):
         """The blob's memory as a leaf of autograd.
 
         ``.data`` cuts torch's count of changes as well: backward reads what is in the blob then,
-        as Caffe does. Only a layer that works in place needs the old values: a copy.
+        as Caffe does. What a layer puts aside from later changes is a copy.
         """
         tensor = blob.tensor.data
         return (tensor.clone() if copy else tensor).requires_grad_(wanted)

@@ -50,7 +50,8 @@ def _overwrites_values(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
     shared: set[str] = set()
     for layer, op in zip(layers, ops, strict=True):
         shared.update(name for index, name in enumerate(layer.tops) if op.keeps(index))
-        if op.shares_data and (layer.type == "Split" or layer.bottoms[0] in shared):
+        if op.shares_data and not op.in_place and (
+                layer.type == "Split" or shared.intersection(layer.bottoms)):
             shared.update(layer.tops)
         elif shared.intersection(layer.bottoms, layer.tops):
             return True
@@ -59,9 +60,16 @@ def _overwrites_values(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
 
 def _overwrites_gradients(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
     """Where a layer reads a loss: its gradient is written over the loss's weight. And in place
-    without propagate_down: what stays there is the top's gradient, for the layer below."""
+    without propagate_down: what stays there is the top's gradient, for the layer below. And a
+    Flatten of a Reshape's top: it gives that top another diff, and the Reshape's bottom gets none.
+    """
     weighted: set[str] = set()
+    joined: set[str] = set()
     for layer, op in zip(layers, ops, strict=True):
+        if op.gives_diff and joined.intersection(layer.bottoms):
+            return True
+        if op.shares_diff and not op.in_place:
+            joined.update(layer.tops)
         stopped = {name for name, down in zip(layer.bottoms, layer.message.propagate_down,
                                               strict=False) if not down}
         if weighted.intersection(layer.bottoms).difference(layer.tops) or (

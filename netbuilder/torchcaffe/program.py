@@ -13,7 +13,7 @@ from netbuilder.torchcaffe.memory import keep_freed
 from netbuilder.torchcaffe.node import Node
 from netbuilder.torchcaffe.ops.neuron import ReLU
 from netbuilder.torchcaffe.ops.normalization import BatchNorm
-from netbuilder.torchcaffe.overwritten import with_slope_of_memory
+from netbuilder.torchcaffe.overwritten import from_memory
 
 Tensors = Sequence[torch.Tensor]
 _Compute = Callable[[Tensors, Sequence[Tensors]], Sequence[torch.Tensor | None]]
@@ -109,7 +109,11 @@ class Program:
 
     def _slope_of_memory(self, node: Node, bottom: torch.Tensor, top: torch.Tensor
                          ) -> torch.Tensor:
-        return with_slope_of_memory(node, bottom, top, lambda: self._memory[node.tops[0]])
+        def find() -> tuple[Tensors, Tensors]:
+            now = self._memory[node.tops[0]]
+            return [now if node.in_place else bottom.detach()], [now]
+
+        return from_memory(node.op, [bottom], [top], find)[0]
 
     def _check_backward(self) -> None:
         for step in self._steps:
@@ -123,6 +127,7 @@ class Program:
         for node in step.nodes:
             node.fit(shapes)
             shapes = node.layer.top_shapes
+        step.nodes[0].check_read(bottoms)
         return bottoms
 
     def _compute(self, step: _Step, bottoms: Tensors, params: Sequence[Tensors]
@@ -137,6 +142,7 @@ class Program:
     def _store(self, step: _Step, tops: Sequence[torch.Tensor | None],
                values: dict[Blob, torch.Tensor], ends: list[tuple[torch.Tensor, torch.Tensor]]
                ) -> None:
+        step.nodes[-1].check_written(tops)
         for blob in (blob for node in step.nodes[:-1] for blob in node.tops):
             blob.lose(self._why[blob])
         weights = step.nodes[-1].weights

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-import numpy as np
 import pytest
-from against import Numbers, by_caffe, by_us
+from against import Numbers, assert_near_by_kind, by_caffe, by_us, grads_by_the_fast_gait
 from layer_cases import TEST, TRAIN, Arrays, Case, extras, net_text, normal
-from net_driver import put_blobs, put_params
 
-import netbuilder.torchcaffe as embedded
 from netbuilder import graph
 from netbuilder.proto import caffe_pb2, text
 
@@ -73,30 +70,13 @@ def expected(run_caffe, tmp_path_factory) -> dict[str, Numbers]:
     return by_caffe(run_caffe, CASES, tmp_path_factory.mktemp("chains"))
 
 
-def assert_near(ours: Numbers, theirs: Numbers, case: Case) -> None:
-    """Within 1e-4 of the largest value of a kind, for what a BatchNorm lets through is rounding
-    where the gradient above it is constant."""
-    for kind in ("data", "diff", "grad"):
-        places = [place for place in ours if place.startswith(kind)]
-        largest = max([1e-2, *(np.abs(theirs[place]).max() for place in places)])
-        assert all(np.abs(ours[place] - theirs[place]).max() <= 1e-4 * largest
-                   for place in places), case.net
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_numbers_of(name, expected, tmp_path):
     ours = by_us(CASES[name], tmp_path)
     assert list(ours) == list(expected[name])
-    assert_near(ours, expected[name], CASES[name])
+    assert_near_by_kind(ours, expected[name], CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_fast_gait_gives_the_same_gradients(name, expected):
-    case = CASES[name]
-    net = embedded.Net(text.parse(case.net, caffe_pb2.NetParameter()), case.phase)
-    put_params(net, case.arrays)
-    put_blobs(net, case.arrays, 0)
-    net.train_pass(embedded.Gait.FAST)
-    assert_near({f"grad/{layer_name}/{index}": blob.diff
-                 for layer_name, blobs in net.params.items() for index, blob in enumerate(blobs)},
-                expected[name], case)
+    assert_near_by_kind(grads_by_the_fast_gait(CASES[name]), expected[name], CASES[name])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.vectors import StringVec
 
 Tensors = Sequence[torch.Tensor]
+EVERY = range(sys.maxsize)
 
 
 class Op:
@@ -41,12 +43,34 @@ class Op:
     # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
     shaped_by_values: ClassVar[bool] = False
 
+    # Bottoms whose values forward reads, None for all; and if it writes tops without values. Caffe
+    # aborts where these are empty blobs.
+    reads: ClassVar[tuple[int, ...] | None] = None
+    writes_empty: ClassVar[bool] = True
+    # True where it aborts of a bottom without values even if that once had some.
+    needs_values: bool = False
+
     # True where the tops are the first bottom's memory, and where their diffs are as well.
-    shares_data: ClassVar[bool] = False
-    shares_diff: ClassVar[bool] = False
+    shares_data: bool = False
+    shares_diff: bool = False
+    # True where backward makes the first bottom's diff the top's memory, whatever it was before.
+    gives_diff: ClassVar[bool] = False
 
     # True if the gradient needs the top's values, so that nothing may overwrite them.
     keeps_top: bool = True
+
+    # What Caffe's backward reads again in memory, where a layer in place may have written over it
+    # (overwritten.py): values of bottoms, by index, and of the first top. All else it put aside.
+    rereads: Container[int] = EVERY
+    reads_top: bool = False
+    # True where forward makes something else of what is reread (classes of labels): autograd then
+    # holds that, and forward runs again for the gradient.
+    replays: ClassVar[bool] = False
+    # True where Caffe's layer, in place, writes over values or diffs that it still has to read.
+    clashes: bool = False
+
+    # The bottoms that are one memory with the first top (mark_overwritten sets it).
+    over: Container[int] = ()
 
     def __init__(self, layer: Layer, rng: Rng) -> None:
         self.layer = layer
@@ -76,6 +100,15 @@ class Op:
         """What Caffe's forward leaves in the diffs of bottoms, by their index."""
         return {}
 
+    def spills(self, wanted: Sequence[bool], params: Sequence[bool]) -> bool:
+        """True where Caffe's backward leaves something in the first bottom's diff, which nobody
+        asked for: ``spilled``. The arguments say which bottoms and parameters are to get one."""
+        return False
+
+    def spilled(self, bottoms: Tensors, grad: torch.Tensor) -> torch.Tensor:
+        """What is left there."""
+        raise NotImplementedError
+
     def sets_grad(self, index: int) -> bool:
         """True where Caffe's layer sets the diff of a parameter instead of adding to it."""
         return False
@@ -87,6 +120,33 @@ class Op:
     def fillers(self) -> Sequence[Any]:
         """A FillerParameter for each parameter blob; by default all zero."""
         return [caffe_pb2.FillerParameter() for _ in self.layer.blobs]
+
+    def puts_aside(self, bottoms: Tensors) -> Tensors:
+        """What Caffe's layer keeps of a forward pass for ``gradients``."""
+        return ()
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        """The diffs of all bottoms as Caffe has them from what it put aside, from the values of
+        bottoms and tops in memory, and from the tops' diffs; what is not ``wanted`` is ignored.
+
+        An op has it where the derivative of ``forward`` is not that (overwritten.py).
+        """
+        raise NotImplementedError
+
+    def survives(self, writer: Op) -> bool:
+        """True if the gradient stays what it is when ``writer`` has worked in place on the top."""
+        return 0 not in self.rereads if writer is self else writer.keeps_values
+
+    @property
+    def keeps_values(self) -> bool:
+        """True if the layer does nothing, as a Dropout in TEST."""
+        return False
+
+    @property
+    def in_place(self) -> bool:
+        """True if the first top is the first bottom."""
+        return self.layer.bottoms[:1] == self.layer.tops[:1] != ()
 
     @property
     def training(self) -> bool:
@@ -107,6 +167,15 @@ class _Stand(torch.autograd.Function):
 def with_gradient_of(other: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """``value`` with the gradient of ``other``, where Caffe's backward is not its derivative."""
     return _Stand.apply(value.detach(), other)
+
+
+def over_itself(product: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """A product with ``x`` that BLAS writes over ``x``, and its diff over its top's.
+
+    OpenBLAS clears what it writes into before it reads, so nothing of ``x`` counts, nor is there
+    anything for its diff. The other factor's gradient is of what lies in ``x`` by then.
+    """
+    return with_gradient_of(product(x.detach()), product(torch.zeros_like(x)))
 
 
 _OPS: dict[str, type[Op]] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
 from netbuilder.layer import Layer
-from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.ops.base import Op, Tensors, over_itself, register
 from netbuilder.torchcaffe.rng import Rng
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -35,8 +36,17 @@ class _Window(Op):
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor]:
         weight = params[0] if self.layer.kernel else params[0].unsqueeze(-1)
-        return [self.compute(self._flat(bottom), (weight, *params[1:])).reshape(shape)
+        compute = partial(self.compute, params=(weight, *params[1:]))
+        if self.in_place and self._no_column:
+            compute = partial(over_itself, compute)
+        return [compute(self._flat(bottom)).reshape(shape)
                 for bottom, shape in zip(bottoms, self.layer.top_shapes, strict=True)]
+
+    @property
+    def _no_column(self) -> bool:
+        """True where Caffe multiplies the image itself (is_1x1_)."""
+        layer = self.layer
+        return set(layer.kernel) | set(layer.stride) <= {1} and not any(layer.pad)
 
     def _flat(self, bottom: torch.Tensor) -> torch.Tensor:
         """The bottom with one axis before the channels and at least one behind."""
@@ -93,6 +103,12 @@ class Im2col(Op):
     """Each window's values as a column; a value of several windows gets all their gradients."""
 
     always_backward = True
+    rereads = ()
+    clashes = True  # col2im clears what it adds to
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        return [torch.zeros_like(bottoms[0])]
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         layer, first = self.layer, self.layer.channel_axis + 1

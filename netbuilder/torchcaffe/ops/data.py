@@ -14,7 +14,12 @@ from netbuilder.torchcaffe.sources import SOURCES, make_source
 
 @register
 class Parameter(Op):
-    """A learned blob as a top (parameter_layer.hpp)."""
+    """A learned blob as a top, in one memory (parameter_layer.hpp)."""
+
+    shares_data = shares_diff = True
+
+    def keeps(self, top: int) -> bool:
+        return True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [params[0]]

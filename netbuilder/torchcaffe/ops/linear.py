@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from math import prod
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from netbuilder.errors import DataError
 from netbuilder.proto import caffe_pb2
-from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.ops.base import EVERY, Op, Tensors, over_itself, register
 
 
 @register
@@ -24,7 +24,9 @@ class InnerProduct(Op):
         layer = self.layer
         rows = bottoms[0].reshape(-1, layer.num_input)
         weight = params[0].t() if layer.transpose else params[0]
-        top = F.linear(rows, weight, params[1] if layer.bias_term else None)
+        bias = params[1] if layer.bias_term else None
+        top = over_itself(lambda x: F.linear(x, weight, bias), rows) if self.in_place \
+            else F.linear(rows, weight, bias)
         return [top.reshape(layer.top_shapes[0])]
 
     def fillers(self) -> Sequence[Any]:
@@ -48,10 +50,24 @@ class _AlongAxes(Op):
 class Scale(_AlongAxes):
     """Times a blob along some axes, and plus a bias if asked (scale_layer.cpp)."""
 
+    @property
+    def rereads(self) -> Container[int]:
+        """Both factors, but in place it keeps a copy of the first."""
+        return (1,) if self.in_place else EVERY
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         factor = params[0] if self.layer.learned else bottoms[1]
         top = bottoms[0] * self.laid(factor)
         return [top + self.laid(params[-1]) if self.layer.bias_term else top]
+
+    def spills(self, wanted: Sequence[bool], params: Sequence[bool]) -> bool:
+        """The factor's gradient is kept in the first bottom's diff before it is summed."""
+        summed = prod(self.layer.bottom_shapes[0]) != prod(self.layer.operand_shape)
+        asked = params[0] if self.layer.learned else wanted[1]
+        return asked and summed and not (wanted[0] or self.in_place)
+
+    def spilled(self, bottoms: Tensors, grad: torch.Tensor) -> torch.Tensor:
+        return grad * bottoms[0].detach()
 
     def sets_grad(self, index: int) -> bool:
         """Caffe adds the factor's gradient up only where it sums over the axes before it.
@@ -75,6 +91,8 @@ class Scale(_AlongAxes):
 class Bias(_AlongAxes):
     """Plus a blob along some axes (bias_layer.cpp)."""
 
+    rereads = ()
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [bottoms[0] + self.laid(params[0] if self.layer.learned else bottoms[1])]
 
@@ -88,6 +106,7 @@ class Embed(Op):
 
     refuses_backward = (0,)
     keeps_top = False
+    replays = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         index = bottoms[0].detach().long()

@@ -26,6 +26,7 @@ class Loss(Op):
     """A loss; labels get no gradient, not even when forced (loss_layer.hpp)."""
 
     never_backward = refuses_backward = (1,)
+    replays = True
 
 
 class Labels:
@@ -59,6 +60,9 @@ class Labels:
 class SoftmaxWithLoss(Loss):
     """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp)."""
 
+    needs_values = True
+    rereads = (1,)
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         labels = Labels(self, bottoms, self.layer.softmax_axis, self.layer.message.loss_param)
         logs = labels.scores.log_softmax(1)
@@ -90,6 +94,8 @@ def normalizer(mode: int, valid: torch.Tensor) -> torch.Tensor | int:
 class EuclideanLoss(Loss):
     """Half the mean squared distance; both bottoms get a gradient (euclidean_loss_layer.cpp)."""
 
+    needs_values = True
+    rereads = ()
     never_backward = refuses_backward = ()
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
@@ -145,6 +151,10 @@ class HingeLoss(_PerImage):
     Caffe keeps what lacks in the diff of the scores, where it stays if no backward comes.
     """
 
+    needs_values = True
+    rereads = (1,)
+    replays = False  # backward takes what lacks from the diff
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         lacking = self._lacking(bottoms)
         squared = self.layer.fields.norm == caffe_pb2.HingeLossParameter.L2
@@ -163,6 +173,8 @@ class HingeLoss(_PerImage):
 class MultinomialLogisticLoss(_PerImage):
     """The mean of -log p of the labels (multinomial_logistic_loss_layer.cpp)."""
 
+    needs_values = True
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         labels = self.labels(bottoms)
         chosen = labels.scores.gather(1, labels.index)
@@ -174,6 +186,8 @@ class MultinomialLogisticLoss(_PerImage):
 @register
 class SigmoidCrossEntropyLoss(Loss):
     """Cross-entropy of sigmoids and targets (sigmoid_cross_entropy_loss_layer.cpp)."""
+
+    rereads = (1,)
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         scores, targets = bottoms[0], bottoms[1].detach().reshape(bottoms[0].shape)
@@ -192,6 +206,9 @@ class InfogainLoss(Loss):
 
     The matrix is a third bottom or a file (infogain_loss_layer.cpp).
     """
+
+    needs_values = True
+    rereads = (1, 2)
 
     def __init__(self, layer: Layer, rng: Rng) -> None:
         super().__init__(layer, rng)
@@ -231,6 +248,7 @@ class ContrastiveLoss(Loss):
     """Squared distances of pairs that are alike, lacking distances of the others
     (contrastive_loss_layer.cpp)."""
 
+    rereads = (2,)
     never_backward = (2,)
     refuses_backward = ()
 

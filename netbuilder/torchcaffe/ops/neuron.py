@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from netbuilder.layer import Layer
 from netbuilder.proto import caffe_pb2
-from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.ops.base import EVERY, Op, Tensors, register
 from netbuilder.torchcaffe.rng import Rng
 
 
@@ -18,24 +18,20 @@ class Neuron(Op):
     """One bottom, one top, no parameters: a subclass gives ``value``.
 
     Where a layer in place has written over what Caffe's backward reads, its gradient is no
-    derivative any more, but still ``slope`` of what is in memory then (see overwritten.py).
+    derivative any more, but still ``slope`` of what is in memory then (see overwritten.py). One
+    that ``clashes`` puts the slope into the bottom's diff before it takes the top's.
     """
 
-    # What Caffe's backward reads in memory: the bottom's values, the top's, or none.
-    reads_bottom: bool = False
-    reads_top: bool = False
-    # True if it puts the slope into the bottom's diff before it takes the top's.
-    writes_first: bool = False
+    rereads: Container[int] = ()
 
     def slope(self, bottom: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
         """The derivative as Caffe has it from the values of bottom and top."""
         raise NotImplementedError
 
-    def survives(self, writer: Op) -> bool:
-        """True if the slope stays what it is when ``writer`` has worked in place on the top."""
-        if writer is self:
-            return not self.reads_bottom
-        return isinstance(writer, Dropout) and not writer.training
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        slope = self.slope(bottoms[0], tops[0])
+        return [(slope if self.in_place and self.clashes else grads[0]) * slope]
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [self.value(bottoms[0])]
@@ -49,15 +45,21 @@ class Neuron(Op):
 class AbsVal(Neuron):
     """|x|."""
 
+    needs_values = True
+    rereads = (0,)
+
     def value(self, x):
         return x.abs()
+
+    def slope(self, bottom, top):
+        return bottom.sign()
 
 
 @register
 class BNLL(Neuron):
     """log(1 + exp(x))."""
 
-    reads_bottom = True
+    rereads = (0,)
 
     def value(self, x):
         return F.softplus(x)
@@ -70,7 +72,7 @@ class BNLL(Neuron):
 class Clip(Neuron):
     """x kept between min and max; the bounds themselves still pass a gradient."""
 
-    reads_bottom = True
+    rereads = (0,)
 
     def value(self, x):
         return x.clamp(self.layer.fields.min, self.layer.fields.max)
@@ -90,6 +92,10 @@ class Dropout(Neuron):
             layer.fail(f"dropout_ratio is {layer.dropout_ratio:g}; it must be at least 0 and "
                        "below 1")
 
+    @property
+    def keeps_values(self):
+        return not self.training
+
     def value(self, x):
         if not self.training:
             return x
@@ -103,7 +109,7 @@ class Dropout(Neuron):
 class ELU(Neuron):
     """x, or alpha (exp(x) - 1) below zero."""
 
-    reads_bottom = True
+    rereads = (0,)
     reads_top = True
 
     def value(self, x):
@@ -120,6 +126,7 @@ class ELU(Neuron):
 class Exp(Neuron):
     """base ^ (shift + scale x); base -1 stands for e (exp_layer.cpp)."""
 
+    needs_values = True
     reads_top = True
 
     def value(self, x):
@@ -134,8 +141,9 @@ class Exp(Neuron):
 class Log(Neuron):
     """The logarithm of shift + scale x; base -1 stands for e (log_layer.cpp)."""
 
-    reads_bottom = True
-    writes_first = True
+    needs_values = True
+    rereads = (0,)
+    clashes = True
 
     def value(self, x):
         fields = self.layer.fields
@@ -150,7 +158,13 @@ class Log(Neuron):
 class Power(Neuron):
     """(shift + scale x) ^ power (power_layer.cpp)."""
 
-    writes_first = True
+    clashes = True
+
+    @property
+    def needs_values(self) -> bool:
+        """True where Caffe raises to a power."""
+        fields = self.layer.fields
+        return fields.power * fields.scale != 0 and fields.power != 1
 
     def value(self, x):
         power, scale, shift = (getattr(self.layer.fields, n) for n in ("power", "scale", "shift"))
@@ -168,18 +182,23 @@ class Power(Neuron):
         return power * scale * (inner if power == 2 else top / inner)
 
     @property
-    def reads_bottom(self):
+    def rereads(self):
         fields = self.layer.fields
-        return fields.scale != 0 and fields.power not in (0, 1)
+        return (0,) if fields.scale != 0 and fields.power not in (0, 1) else ()
 
     @property
     def reads_top(self):
-        return self.reads_bottom and self.layer.fields.power != 2
+        return bool(self.rereads) and self.layer.fields.power != 2
 
 
 @register
 class PReLU(Op):
     """x, or a learned slope times x below zero (prelu_layer.cpp)."""
+
+    @property
+    def rereads(self) -> Container[int]:
+        """Its bottom, of which it keeps a copy in place."""
+        return () if self.in_place else EVERY
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [F.prelu(bottoms[0], params[0].reshape(-1))]
@@ -194,7 +213,7 @@ class PReLU(Op):
 class ReLU(Neuron):
     """max(x, 0) + negative_slope min(x, 0)."""
 
-    reads_bottom = True
+    rereads = (0,)
 
     def value(self, x):
         slope = self.layer.negative_slope
@@ -232,8 +251,18 @@ class Sigmoid(Neuron):
 class Swish(Neuron):
     """x sigmoid(beta x)."""
 
+    needs_values = True
+    reads_top = True
+
     def value(self, x):
-        return x * (x * self.layer.fields.beta).sigmoid()
+        return x * self.puts_aside([x])[0]
+
+    def puts_aside(self, bottoms):
+        return [(bottoms[0] * self.layer.fields.beta).sigmoid()]
+
+    def gradients(self, aside, bottoms, tops, grads, wanted):
+        scaled = tops[0] * self.layer.fields.beta
+        return [grads[0] * (scaled + aside[0] * (1 - scaled))]
 
 
 @register

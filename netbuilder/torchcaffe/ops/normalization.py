@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
@@ -18,8 +20,10 @@ class BatchNorm(Op):
     ``net.forward()`` too.
     """
 
+    needs_values = True
     always_backward = True
     keeps_top = False
+    rereads = ()
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [self.normalize(bottoms[0], params)]
@@ -59,19 +63,53 @@ class BatchNorm(Op):
 class LRN(Op):
     """Local response normalisation across or within channels."""
 
+    needs_values = True
+    rereads = (0,)
+
     @property
     def always_backward(self) -> bool:
         """Across channels Caffe does not ask whether its bottom's gradient is wanted."""
         return self.layer.fields.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS
 
+    @property
+    def reads_top(self) -> bool:
+        """Within a channel it is a product, whose factors count."""
+        return self.always_backward
+
+    @property
+    def clashes(self) -> bool:
+        """Across channels the factor is written into the top, and its slope into the diff."""
+        return self.always_backward
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
-        x, fields = bottoms[0], self.layer.fields
-        if fields.norm_region == caffe_pb2.LRNParameter.ACROSS_CHANNELS:
-            scale = fields.k + fields.alpha * self._mean_across(x.square())
-        else:  # k has no part here: Caffe builds it of pooling and power with shift 1
-            size = fields.local_size
-            scale = 1 + fields.alpha * F.avg_pool2d(x.square(), size, 1, size // 2)
-        return [x * scale.pow(-fields.beta)]
+        factor = self._scale(bottoms[0]).pow(-self.layer.fields.beta)
+        return [factor * (factor if self.in_place and self.clashes else bottoms[0])]
+
+    def _scale(self, x: torch.Tensor) -> torch.Tensor:
+        fields = self.layer.fields
+        # k has no part within a channel: Caffe builds it of pooling and power with shift 1
+        shift = fields.k if self.always_backward else 1
+        return shift + fields.alpha * self._mean(x.square())
+
+    def _mean(self, x: torch.Tensor) -> torch.Tensor:
+        size = self.layer.fields.local_size
+        return self._mean_across(x) if self.always_backward else \
+            F.avg_pool2d(x, size, 1, size // 2)
+
+    def puts_aside(self, bottoms: Tensors) -> Tensors:
+        return [self._scale(bottoms[0])]
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        fields, (scale,), x = self.layer.fields, aside, bottoms[0]
+        factor = scale.pow(-fields.beta)
+        if not self.always_backward:
+            pull = self._mean(x * grads[0] * factor / scale)
+            return [grads[0] * factor - 2 * fields.alpha * fields.beta * x * pull]
+        above = factor * factor if self.in_place else grads[0]
+        direct = above if self.in_place else above * factor
+        pull = self._mean(above * tops[0] / scale)
+        return [direct - 2 * fields.alpha * fields.beta * x * pull]
 
     def _mean_across(self, squares: torch.Tensor) -> torch.Tensor:
         size, channels = self.layer.fields.local_size, squares.shape[1]
@@ -83,12 +121,39 @@ class LRN(Op):
 class MVN(Op):
     """Each image, or each channel of it, less its mean and by its deviation (mvn_layer.cpp)."""
 
+    needs_values = True
     always_backward = True
+    rereads = ()
+
+    @property
+    def reads_top(self) -> bool:
+        """True if there is more to do than to subtract the mean."""
+        return self.layer.fields.normalize_variance
+
+    clashes = reads_top
+
+    def puts_aside(self, bottoms: Tensors) -> Tensors:
+        x = self._rows(bottoms[0])
+        return [x.var(-1, correction=0, keepdim=True).sqrt() + self.layer.fields.eps]
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        top, above = self._rows(tops[0]), self._rows(grads[0])
+        diff = top * (top * above).sum(-1, keepdim=True)
+        if self.in_place:  # diff and above are one memory from here on
+            above = diff
+        diff = diff + above.sum(-1, keepdim=True)
+        diff = diff / -diff.shape[-1]
+        diff = diff + (diff if self.in_place else above)
+        return [(diff / aside[0]).reshape(bottoms[0].shape)]
+
+    def _rows(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.reshape(self.layer.top_shapes[0])
+        return x.flatten(1) if self.layer.fields.across_channels else x.flatten(2)
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         layer, fields = self.layer, self.layer.fields
-        x = bottoms[0].reshape(layer.top_shapes[0])
-        x = x.flatten(1) if fields.across_channels else x.flatten(2)
+        x = self._rows(bottoms[0])
         centred = x - x.mean(-1, keepdim=True)
         top = centred
         if fields.normalize_variance:

@@ -25,10 +25,19 @@ class Pooling(Op):
     TEST all count with that chance; values must not be negative.
     """
 
+    rereads = ()
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
+        if self.in_place:
+            return self._cleared(bottoms[0])
         pool = {_Param.MAX: self._maximum, _Param.AVE: self._average,
                 _Param.STOCHASTIC: self._stochastic}[self.layer.method]
         return pool(bottoms[0])[: self.layer.top_count]
+
+    def _cleared(self, x: torch.Tensor) -> Tensors:
+        """What is left where Caffe clears top and diff before it reads them as its bottom's."""
+        start = torch.finfo(torch.float32).min if self.layer.method == _Param.MAX else 0.0
+        return [torch.full_like(x, start), torch.full_like(x, -1.0)][: self.layer.top_count]
 
     def fit(self, layer: Layer) -> None:
         super().fit(layer)

@@ -112,10 +112,17 @@ class LSTMUnit(Op):
 
     always_backward = True  # of cell and gates, if either is asked for
     never_backward = refuses_backward = (2,)
+    reads_top = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         cell, gates, cont = bottoms
         return _Unit.apply(cell, gates, cont[..., None])
+
+    def gradients(self, aside: Tensors, bottoms: Tensors, tops: Tensors, grads: Tensors,
+                  wanted: Sequence[bool]) -> Tensors:
+        cell, gates, cont = bottoms
+        gates = _activate(gates.clone(), cont[..., None])
+        return *_through_unit(gates, cell, tops[0], *grads), torch.zeros_like(cont)
 
 
 def _activate(gates: Tensor, cont: Tensor) -> Tensor:
@@ -227,8 +234,13 @@ class _Unit(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_c: Tensor, to_h: Tensor) -> tuple[Tensor | None, ...]:
-        gates, before, after = ctx.saved_tensors
-        to_gates, to_cell = _slopes(gates, before, after.tanh())
-        to_c = to_c + to_h * to_cell
-        grads = to_gates * torch.stack([to_c, to_c, to_h, to_c], -2)
-        return to_c * gates[..., 1, :], grads.flatten(-2), None
+        return *_through_unit(*ctx.saved_tensors, to_c, to_h), None
+
+
+def _through_unit(gates: Tensor, before: Tensor, after: Tensor, to_c: Tensor, to_h: Tensor
+                  ) -> tuple[Tensor, Tensor]:
+    """The gradients of the cell and of the gates' sums."""
+    to_gates, to_cell = _slopes(gates, before, after.tanh())
+    to_c = to_c + to_h * to_cell
+    grads = to_gates * torch.stack([to_c, to_c, to_h, to_c], -2)
+    return to_c * gates[..., 1, :], grads.flatten(-2)
