@@ -31,7 +31,7 @@ CIFAR10 = Dataset(
     test_batch_size=100,
 )
 
-# As fb.resnet.torch prepares images: the standard deviations are those of the training set.
+# As Torch's residual networks took them: each channel divided by its standard deviation too.
 IMAGENET_STD = IMAGENET._replace(
     mean_value=(103.53, 116.28, 123.675), std_value=(57.375, 57.12, 58.395))
 CIFAR10_STD = CIFAR10._replace(std_value=(63.0, 62.1, 66.7))

@@ -32,8 +32,8 @@ class Trained(NamedTuple):
 
 
 TRAINED = {
-    "preact_normal": Trained("preact_resnet", IMAGENET_STD),
-    "preact_bottleneck": Trained("preact_resnet", IMAGENET_STD),
+    "preact_normal": Trained("preact_resnet"),
+    "preact_bottleneck": Trained("preact_resnet"),
     "resnext_bottleneck": Trained("resnext", IMAGENET_STD),
     "se_normal": Trained("se_resnet"),
     "se_bottleneck": Trained("se_resnet"),

@@ -12,7 +12,7 @@ from netbuilder.nets.registry import Option, Reported, network
 from netbuilder.nets.resnet import BIAS, BRANCH, MODELS, Trained, classifier, stages
 from netbuilder.spec import NetSpec
 
-PREACT = Trained("preact_resnet_cifar10", CIFAR10_STD)
+PREACT = Trained("preact_resnet_cifar10", CIFAR10)
 TRAINED = {"preact_normal": PREACT, "preact_bottleneck": PREACT}
 DROPOUT = Option("share that dropout drops in each block, in front of its last convolution")
 
