@@ -38,3 +38,8 @@ CIFAR10 = Dataset(
     batch_size=128,
     test_batch_size=100,
 )
+
+# As Torch's residual networks took them: each channel divided by its standard deviation too.
+IMAGENET_STD = IMAGENET._replace(
+    mean_value=(103.53, 116.28, 123.675), std_value=(57.375, 57.12, 58.395))
+CIFAR10_STD = CIFAR10._replace(std_value=(63.0, 62.1, 66.7))

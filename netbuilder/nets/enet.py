@@ -105,4 +105,4 @@ def _pass(net: NetSpec, top: Top, stage: int, *, widths: tuple[int, int], **late
 
 for _version in GROWTH:
     variant(f"enet_v{_version}", enet, f"ENet V{_version} for ImageNet", {"version": _version},
-            REPORTED)
+            [row for row in REPORTED if row.options["version"] == _version])
