@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 TRAIN = ["torch>=2.6", "numpy>=1.26", "lmdb>=1.4", "pillow>=10", "matplotlib>=3.8",
          "h5py>=3.10", "scipy>=1.11"]
+LEVELDB = ['plyvel>=1.5; python_version < "3.13"']  # it has no wheels for a newer Python
 DEMO = [*TRAIN, "scikit-learn>=1.4"]
 DEV = [*DEMO, "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100",
        "grpcio-tools>=1.62", "ruff>=0.6", "pydot>=3",
@@ -27,7 +28,7 @@ setup(
         "netbuilder.templates": ["*/*.j2"],
     },
     install_requires=["protobuf>=4.25", "click>=8.2", "jinja2>=3.1", "rich>=13"],
-    extras_require={"train": TRAIN, "demo": DEMO, "dev": DEV},
+    extras_require={"train": TRAIN, "leveldb": LEVELDB, "demo": DEMO, "dev": DEV},
     entry_points={"console_scripts": ["netbuilder=netbuilder.cli:cli"]},
     classifiers=[
         "Development Status :: 3 - Alpha",

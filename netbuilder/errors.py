@@ -4,6 +4,7 @@ NetbuilderError
 ├── ParseError            a prototxt or binary file that cannot be read: file, line, column
 │   └── FileUnreadable    a file that is not there, or may not be opened
 ├── FieldError            a field, enum value or keyword that Caffe's messages do not have
+│   ├── WrongValue        a value that its field cannot hold
 │   └── UnknownTop        a name that a NetSpec has no top for
 ├── UnknownLayerError     a layer type without a rule
 ├── ShapeError            a layer that its bottoms do not fit: layer, type, values
@@ -17,6 +18,7 @@ NetbuilderError
 │   └── FileMissing       a file or program that is not there
 ├── LibraryMissing        a library that an optional part needs is not installed
 └── EngineError           an engine that did not do its work
+    ├── NoPythonLayer     the module or class of a Python layer is not there
     ├── EngineNotFound    no interpreter with that engine; says how to get one
     └── CaffeCrashed      real Caffe died; carries its last words
 """
@@ -90,6 +92,11 @@ class FieldError(NetbuilderError, AttributeError):
     """A field or enum value that does not exist; an AttributeError too, as pycaffe raises."""
 
 
+class WrongValue(FieldError, TypeError, ValueError):
+    """A value that its field cannot hold; pycaffe's TypeError too, and its ValueError for a
+    number out of range."""
+
+
 class UnknownTop(FieldError, KeyError):
     """A top that a NetSpec does not have; a KeyError too, as pycaffe raises."""
 
@@ -144,6 +151,10 @@ class EngineError(NetbuilderError, RuntimeError):
     """An engine that could not do its work; pycaffe's RuntimeError too."""
 
     keeps_lines = True
+
+
+class NoPythonLayer(EngineError, ImportError, SystemError):
+    """A Python layer whose module or class is not there; pycaffe's SystemError too."""
 
 
 class EngineNotFound(EngineError):

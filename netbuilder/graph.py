@@ -147,6 +147,7 @@ class Builder:
         try:
             make = self.layer_makers.get(message.type) or layer_class(message.type)
             layer = make(message, bottoms, phase, told)
+            layer.check_not_starved()
         except NetbuilderError as error:
             named = f'layer "{message.name}"'
             if not str(error).startswith(named):

@@ -146,6 +146,11 @@ class Layer:
         """Name and shape of each parameter blob, in Caffe's order."""
         return ()
 
+    @property
+    def starved(self) -> bool:
+        """True if Caffe aborts as it makes the layer: it works with a blob that would be empty."""
+        return False
+
     def macs(self) -> int:
         """Multiply-accumulates of one forward pass over the whole batch."""
         return 0
@@ -192,6 +197,18 @@ class Layer:
     def top_count(self) -> int:
         """How many tops the layer has, one that Caffe adds by itself included."""
         return max(len(self.message.top), self.tops_wanted[0] if self.auto_top else 0)
+
+    def check_not_starved(self) -> None:
+        """Raises ShapeError where Caffe aborts for want of values as it makes the layer.
+
+        Else an empty blob loads; Caffe aborts when somebody reads it.
+        """
+        named = [*zip(self.top_names, self.top_shapes, strict=False)]
+        for weight, (name, shape) in zip(self.message.loss_weight, named, strict=False):
+            if weight and not prod(shape):
+                self.fail(f'its top "{name}" is empty and has a loss_weight: {show(shape)}')
+        if self.starved:
+            self.fail(f"nothing is in its bottom {' and '.join(map(show, self.bottom_shapes))}")
 
     def learns(self, index: int) -> bool:
         """True if a solver changes parameter blob ``index``."""

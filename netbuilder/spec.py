@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from netbuilder.errors import FieldError, ShapeUnknown, UnknownTop, did_you_mean
+from netbuilder.errors import FieldError, ShapeUnknown, UnknownTop, WrongValue, did_you_mean
 from netbuilder.layer import Layer, Shape, layer_class, show
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.assign import assign, enum_value, param_field
@@ -122,7 +122,7 @@ def _message(type_name: str, params: dict[str, Any]) -> Any:
             else:
                 assign(getattr(message, own), key, value)
         except FieldError as error:
-            raise FieldError(f"L.{type_name}({key}=...): {error}") from None
+            raise type(error)(f"L.{type_name}({key}=...): {error}") from None
     return message
 
 
@@ -193,7 +193,7 @@ class NetSpec:
 
     def __setattr__(self, name: str, value: Top) -> None:
         if not isinstance(value, (Top, Function)):
-            raise TypeError(f"{name}: a NetSpec holds Tops, not {type(value)}")
+            raise WrongValue(f"{name}: a NetSpec holds Tops, not {type(value)}")
         if self._pending:
             layer = getattr(value, "fn", value).message.name or name
             self.comments[layer] = "\n".join(self._pending)

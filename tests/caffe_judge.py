@@ -2,17 +2,15 @@
 
 The file holds a list of [prototxt text, phase number, level, stages]; the last two may lack. The
 last line on stdout is a list with one entry per net: {"blobs": {name: shape}, "params":
-{layer: [shape]}, "layers": [name], "outputs": [name]}, or {"refused": last words}. A refusal
-aborts the process, so each net is loaded in a fork, which may leave its file behind; its stderr is
-read back.
+{layer: [shape]}, "layers": [name], "outputs": [name]}, or {"refused": last words}.
 """
 
 import json
-import os
 import sys
 import tempfile
 
 import caffe
+from fork_judge import judged
 
 
 def load(path, text, phase, level=0, stages=()):
@@ -28,35 +26,5 @@ def load(path, text, phase, level=0, stages=()):
     }
 
 
-def child(path, net, out, err):
-    os.dup2(err, 2)
-    try:
-        answer = json.dumps(load(path, *net))
-    except Exception as error:
-        answer = json.dumps({"refused": str(error)})
-    with os.fdopen(out, "w") as pipe:
-        pipe.write(answer)
-    os._exit(0)
-
-
-def judge(path, net):
-    reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as err:
-        pid = os.fork()
-        if pid == 0:
-            os.close(reader)
-            child(path, net, writer, err.fileno())
-        os.close(writer)
-        with os.fdopen(reader) as pipe:
-            answer = pipe.read()
-        os.waitpid(pid, 0)
-        if answer:
-            return json.loads(answer)
-        err.seek(0)
-        words = [line for line in err.read().decode(errors="replace").splitlines()
-                 if line.startswith("F") or "libprotobuf ERROR" in line]
-        return {"refused": words[-1] if words else "died without a word"}
-
-
 with open(sys.argv[1]) as file, tempfile.TemporaryDirectory() as folder:
-    print(json.dumps([judge(folder + "/net.prototxt", net) for net in json.load(file)]))
+    print(json.dumps([judged(load, folder + "/net.prototxt", *net) for net in json.load(file)]))

@@ -54,7 +54,8 @@ def errors(folder: Path) -> tuple[type[Exception], ...]:
     try:
         import plyvel
     except ImportError as error:
-        raise DataError(f"{folder} is a LevelDB; reading it needs plyvel: pip install plyvel. Or "
+        raise DataError(f"{folder} is a LevelDB; reading it needs plyvel: pip install "
+                        '"netbuilder[leveldb]" (Python 3.12 or older). Or '
                         "write the images as an LMDB (convert_imageset --backend lmdb) and set "
                         "backend: LMDB") from error
     return plyvel.Error, OSError

@@ -10,6 +10,7 @@ from netbuilder.proto import caffe_pb2
 
 _Eltwise = caffe_pb2.EltwiseParameter
 _Reduction = caffe_pb2.ReductionParameter
+_SUMS = _Reduction.SUM, _Reduction.MEAN
 
 # For each value: find the largest, subtract it, exp, add up, divide.
 SOFTMAX = Operations(additions=2, comparisons=1, divisions=1, exponentials=1)
@@ -54,6 +55,10 @@ class Softmax(Layer):
 
     def setup(self) -> None:
         self.softmax_axis = self.axis(self.fields.axis)
+
+    @property
+    def starved(self) -> bool:
+        return not self.bottom_shapes[0][self.softmax_axis]
 
     def operations(self) -> Operations:
         return SOFTMAX * self.count
@@ -104,6 +109,10 @@ class Reduction(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [self.bottom_shapes[0][: self.first_axis]]
+
+    @property
+    def starved(self) -> bool:
+        return self.operation in _SUMS and 0 in self.bottom_shapes[0][self.first_axis:]
 
     def operations(self) -> Operations:
         each = {

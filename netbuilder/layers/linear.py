@@ -25,6 +25,10 @@ class InnerProduct(Layer):
     def shapes(self) -> Sequence[Shape]:
         return [self.bottom_shapes[0][: self.first_axis] + (self.num_output,)]
 
+    @property
+    def starved(self) -> bool:
+        return self.bias_term and not prod(self.bottom_shapes[0][: self.first_axis])
+
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         weight = (self.num_output, self.num_input)
         bias = [("bias", (self.num_output,))] if self.bias_term else []
@@ -66,6 +70,11 @@ class _AlongAxes(Layer):
             self.fail(f"num_axes {count} from axis {first} reaches past the bottom {show(shape)}")
         return shape[first:] if count == -1 else shape[first: first + count]
 
+    @property
+    def inner(self) -> Shape:
+        """The axes behind those that the blob lies along."""
+        return self.bottom_shapes[0][self.first_axis + len(self.operand_shape):]
+
     def reach(self, bottom: int) -> Sequence[Reach] | None:
         # What is laid along is taken for a parameter, also where a net computes it.
         return () if bottom else [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2)
@@ -87,6 +96,10 @@ class Scale(_AlongAxes):
         scale = [("scale", self.operand_shape)] if self.learned else []
         return scale + ([("bias", self.operand_shape)] if self.bias_term else [])
 
+    @property
+    def starved(self) -> bool:
+        return 0 in self.inner and (self.bias_term or 0 in self.bottom_shapes[0][: self.first_axis])
+
     def operations(self) -> Operations:
         return Operations(multiplications=1, additions=self.bias_term) * self.count
 
@@ -99,6 +112,10 @@ class Bias(_AlongAxes):
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("bias", self.operand_shape)] if self.learned else []
+
+    @property
+    def starved(self) -> bool:
+        return 0 in self.inner
 
     def operations(self) -> Operations:
         return Operations(additions=1) * self.count
@@ -118,6 +135,10 @@ class Embed(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return [(*self.bottom_shapes[0], self.num_output)]
+
+    @property
+    def starved(self) -> bool:
+        return self.bias_term and not self.count
 
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         bias = [("bias", (self.num_output,))] if self.bias_term else []

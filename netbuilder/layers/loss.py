@@ -30,6 +30,11 @@ class Loss(Layer):
     def shapes(self) -> Sequence[Shape]:
         return [()] * self.top_count
 
+    @property
+    def starved_inside(self) -> bool:
+        """True if a layer inside cannot be made: the loss hands its loss_weight on to it."""
+        return not self.count and list(self.message.loss_weight[:1]) != [0]
+
 
 def check_labels(layer: Layer, axis: int) -> None:
     """One label per prediction: the labels must number all axes but ``axis``."""
@@ -64,6 +69,10 @@ class SoftmaxWithLoss(Loss):
 
     def shapes(self) -> Sequence[Shape]:
         return [(), *self.bottom_shapes[:2]][: self.top_count]
+
+    @property
+    def starved(self) -> bool:
+        return self.starved_inside or not self.bottom_shapes[0][self.softmax_axis]
 
     def operations(self) -> Operations:
         return SOFTMAX * self.count + LOG_LOSS * prod(self.bottom_shapes[1])
@@ -157,6 +166,10 @@ class SigmoidCrossEntropyLoss(Loss):
             self.fail(f"predictions {show(self.bottom_shapes[0])} and targets "
                       f"{show(self.bottom_shapes[1])} differ in size")
 
+    @property
+    def starved(self) -> bool:
+        return self.starved_inside and len(self.message.loss_weight) > 0
+
     def operations(self) -> Operations:
         # loss -= x (t - [x >= 0]) - log(1 + exp(-|x|))
         return Operations(multiplications=1, additions=4, comparisons=1,
@@ -187,6 +200,10 @@ class InfogainLoss(Loss):
 
     def shapes(self) -> Sequence[Shape]:
         return [(), self.bottom_shapes[0]][: self.top_count]
+
+    @property
+    def starved(self) -> bool:
+        return self.starved_inside or not self.bottom_shapes[0][self.softmax_axis]
 
     def operations(self) -> Operations:
         return (SOFTMAX + LOG_LOSS + Operations(multiplications=1)) * self.count

@@ -150,6 +150,10 @@ class PReLU(Layer):
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         return [("slope", () if self.channel_shared else (self.bottom_shapes[0][1],))]
 
+    @property
+    def starved(self) -> bool:
+        return 0 in self.bottom_shapes[0][1:]
+
     def operations(self) -> Operations:
         return Operations(multiplications=1, additions=1, comparisons=2) * self.count
 

@@ -58,6 +58,10 @@ class BatchNorm(Layer):
         own = [(name, (self.channels,)) for name in self.own_scale]
         return [("mean", (self.channels,)), ("variance", (self.channels,)), ("weight", (1,)), *own]
 
+    @property
+    def starved(self) -> bool:
+        return not self.count
+
     def operations(self) -> Operations:
         normalise = Operations(additions=1, divisions=1)
         estimate = Operations(multiplications=1, additions=2)  # mean; squares and their mean
@@ -100,6 +104,10 @@ class MVN(Layer):
         if len(shape) > 4:
             self.fail(f"needs a bottom of at most 4 axes, not {show(shape)}")
         return [shape + (1,) * (4 - len(shape))]
+
+    @property
+    def starved(self) -> bool:
+        return 0 in self.bottom_shapes[0][1 if self.fields.across_channels else 2:]
 
     def operations(self) -> Operations:
         if not self.fields.normalize_variance:

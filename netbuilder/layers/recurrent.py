@@ -62,6 +62,10 @@ class _Recurrent(Layer):
         exposed = [self.state_shape] * (self.top_count - 1)
         return [(steps, streams, self.num_output), *exposed]
 
+    @property
+    def starved(self) -> bool:
+        return 0 in self.bottom_shapes[0][:2]
+
     def parameters(self) -> Sequence[tuple[str, Shape]]:
         width = self.gates * self.num_output
         static = ([("static weight", (width, prod(self.bottom_shapes[2][1:])))]

@@ -43,6 +43,10 @@ class Concat(Layer):
         first, total = self.bottom_shapes[0], sum(s[self.along] for s in self.bottom_shapes)
         return [first[: self.along] + (total,) + first[self.along + 1:]]
 
+    @property
+    def starved(self) -> bool:
+        return self.shares_data and not self.count
+
     def reach(self, bottom: int) -> Sequence[Reach] | None:
         return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
 
@@ -86,6 +90,10 @@ class Slice(Layer):
     def shapes(self) -> Sequence[Shape]:
         shape = self.bottom_shapes[0]
         return [shape[: self.along] + (n,) + shape[self.along + 1:] for n in self.sizes]
+
+    @property
+    def starved(self) -> bool:
+        return self.shares_data and not self.count
 
     def reach(self, bottom: int) -> Sequence[Reach] | None:
         return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
@@ -143,6 +151,10 @@ class Reshape(Layer):
     shares_data = True
     param = "reshape_param"
     in_place_allowed = False
+
+    @property
+    def starved(self) -> bool:
+        return not self.count
 
     def shapes(self) -> Sequence[Shape]:
         bottom, fields = self.bottom_shapes[0], self.fields
@@ -270,6 +282,10 @@ class Filter(Layer):
 
     def shapes(self) -> Sequence[Shape]:
         return self.bottom_shapes[:-1]
+
+    @property
+    def starved(self) -> bool:
+        return not prod(self.bottom_shapes[-1])
 
     def operations(self) -> Operations:
         return Operations(comparisons=prod(self.bottom_shapes[-1]))

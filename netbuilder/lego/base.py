@@ -210,11 +210,15 @@ class Chain(BaseLego):
 
 @lego
 class Parallel(BaseLego):
-    """Branches over one bottom, concatenated along the channels by a layer ``<name>_concat``."""
+    """Branches over one bottom, concatenated along the channels by a layer ``<name>_concat``.
+
+    ``suffix`` stands in place of ``_concat``.
+    """
 
     name: str
     branches: Sequence[BaseLego]
+    suffix: str = "_concat"
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         tops = [branch.attach(netspec, bottom) for branch in self.branches]
-        return LayerLego("Concat", name=f"{self.name}_concat").attach(netspec, tops)
+        return LayerLego("Concat", name=self.name + self.suffix).attach(netspec, tops)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from netbuilder.lego.base import BaseLego, Bottom, Chain, LayerLego, lego, shape_of, single
-from netbuilder.lego.conv import ConvBNReLU, window
+from netbuilder.lego.conv import ConvBNReLU, Naming, relu, underscored, window
 from netbuilder.spec import NetSpec, Top
 
 
@@ -17,6 +20,29 @@ class EndPool(BaseLego):
         size = shape_of(single(bottom))[2:]
         pool = LayerLego("Pooling", name=self.name, pool="AVE", **window(size))
         return pool.attach(netspec, bottom)
+
+
+@lego
+class FCReLU(BaseLego):
+    """An InnerProduct with ReLU and, in training, dropout: ``fc_<name>``, ``relu_``, ``drop_``."""
+
+    name: str
+    num_output: int
+    dropout_ratio: float = 0.5
+    weight_filler: Mapping[str, Any] | None = None
+    bias_filler: Mapping[str, Any] | None = None
+    naming: Naming = underscored
+
+    def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
+        fillers = {key: getattr(self, key) for key in ("weight_filler", "bias_filler")
+                   if getattr(self, key) is not None}
+        return Chain(links=[
+            LayerLego("InnerProduct", name=self.naming("fc", self.name),
+                      num_output=self.num_output, **fillers),
+            relu(self.name, self.naming),
+            LayerLego("Dropout", name=self.naming("drop", self.name),
+                      dropout_ratio=self.dropout_ratio),
+        ]).attach(netspec, bottom)
 
 
 @lego

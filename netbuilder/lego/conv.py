@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from netbuilder.lego.base import BaseLego, Bottom, LayerLego, lego
 from netbuilder.spec import NetSpec, Top
 
 Pair = int | tuple[int, int]  # one number for both axes, or (h, w)
+# How the layers of a lego are called: from their kind (conv, bn, relu ...) and the lego's name.
+Naming = Callable[[str, str], str]
+
+
+def underscored(kind: str, name: str) -> str:
+    """``conv_1``, ``relu_1``: the house's names."""
+    return f"{kind}_{name}"
+
+
+def joined(kind: str, name: str) -> str:
+    """``conv1_1``, ``relu1_1``, as in the released AlexNet and VGG nets."""
+    return f"{kind}{name}"
+
+
+def slashed(kind: str, name: str) -> str:
+    """``fire2/squeeze1x1``, ``fire2/relu_squeeze1x1``, as in the released SqueezeNet and GoogLeNet.
+
+    What has weights bears the lego's name alone.
+    """
+    module, _, part = name.rpartition("/")
+    return name if kind in {"conv", "fc"} else f"{module}/{kind}_{part}"
 
 
 @lego
@@ -16,7 +37,7 @@ class Conv(BaseLego):
     """A convolution ``conv_<name>``.
 
     Sizes are one number or (h, w). What is None is left to LayerLego's defaults: msra filler,
-    and a bias that learns twice as fast and does not decay.
+    and a bias that learns twice as fast and does not decay. ``naming`` makes other names.
     """
 
     name: str
@@ -30,6 +51,7 @@ class Conv(BaseLego):
     weight_filler: Mapping[str, Any] | None = None
     bias_filler: Mapping[str, Any] | None = None
     param: list[Mapping[str, Any]] | None = None
+    naming: Naming = underscored
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         params = {"num_output": self.num_output, **window(self.kernel_size, self.stride, self.pad)}
@@ -42,7 +64,8 @@ class Conv(BaseLego):
         for key in ("weight_filler", "bias_filler", "param"):
             if getattr(self, key) is not None:
                 params[key] = getattr(self, key)
-        return LayerLego("Convolution", name=f"conv_{self.name}", **params).attach(netspec, bottom)
+        name = self.naming("conv", self.name)
+        return LayerLego("Convolution", name=name, **params).attach(netspec, bottom)
 
 
 def window(kernel_size: Pair, stride: Pair = 1, pad: Pair = 0) -> dict[str, int]:
@@ -65,7 +88,7 @@ class ConvReLU(Conv):
     """Convolution and ReLU: ``conv_<name>``, ``relu_<name>``."""
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
-        return _relu(self.name).attach(netspec, super().attach(netspec, bottom))
+        return relu(self.name, self.naming).attach(netspec, super().attach(netspec, bottom))
 
 
 @lego
@@ -80,8 +103,8 @@ class ConvBN(Conv):
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         top = super().attach(netspec, bottom)
-        bn = LayerLego("BatchNorm", name=f"bn_{self.name}", **(self.bn or {}))
-        scale = LayerLego("Scale", name=f"scale_{self.name}", **(self.scale or {}))
+        bn = LayerLego("BatchNorm", name=self.naming("bn", self.name), **(self.bn or {}))
+        scale = LayerLego("Scale", name=self.naming("scale", self.name), **(self.scale or {}))
         return scale.attach(netspec, bn.attach(netspec, top))
 
 
@@ -90,7 +113,22 @@ class ConvBNReLU(ConvBN):
     """ConvBN, and a ReLU ``relu_<name>``."""
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
-        return _relu(self.name).attach(netspec, super().attach(netspec, bottom))
+        return relu(self.name, self.naming).attach(netspec, super().attach(netspec, bottom))
+
+
+@lego
+class BNReLU(BaseLego):
+    """Batch norm, scale and ReLU that leave their bottom as it is.
+
+    ``bn_<name>``, ``scale_<name>``, ``relu_<name>``.
+    """
+
+    name: str
+
+    def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
+        bn = LayerLego("BatchNorm", name=f"bn_{self.name}", in_place=False)
+        scale = LayerLego("Scale", name=f"scale_{self.name}")
+        return relu(self.name).attach(netspec, scale.attach(netspec, bn.attach(netspec, bottom)))
 
 
 @lego
@@ -101,8 +139,9 @@ class EltwiseReLU(BaseLego):
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         total = LayerLego("Eltwise", name=f"eltwise_{self.name}").attach(netspec, bottom)
-        return _relu(self.name).attach(netspec, total)
+        return relu(self.name).attach(netspec, total)
 
 
-def _relu(name: str) -> LayerLego:
-    return LayerLego("ReLU", name=f"relu_{name}")
+def relu(name: str, naming: Naming = underscored) -> LayerLego:
+    """The ReLU in place that goes with a lego of that name."""
+    return LayerLego("ReLU", name=naming("relu", name))

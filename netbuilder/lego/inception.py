@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from netbuilder.errors import BuildError
 from netbuilder.lego.base import BaseLego, Bottom, Chain, LayerLego, Parallel, lego
 from netbuilder.lego.conv import ConvBNReLU
 from netbuilder.spec import NetSpec, Top
+
+
+class InceptionParts(NamedTuple):
+    """What the names of a module's parts end in."""
+
+    conv_1by1: str = "_br1by1"
+    reduce_3by3: str = "_br3by3_reduce"
+    conv_3by3: str = "_br3by3_expand"
+    reduce_5by5: str = "_br5by5_reduce"
+    conv_5by5: str = "_br5by5_expand"
+    pool: str = "_pool"
+    pool_proj: str = "_pool_expand"
+    concat: str = "_concat"
 
 
 @lego
@@ -16,6 +30,7 @@ class Inception(BaseLego):
 
     ``reduce_3by3`` and ``reduce_5by5`` are the widths of the 1x1 convolutions in front;
     ``unit`` makes each convolution: ConvBNReLU, ConvReLU, or what has the same arguments.
+    ``parts`` are the endings of their names.
     """
 
     name: str
@@ -26,22 +41,21 @@ class Inception(BaseLego):
     conv_5by5: int
     pool_proj: int
     unit: Callable[..., BaseLego] = ConvBNReLU
+    parts: InceptionParts = InceptionParts()
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         branches = [
-            self._conv("_br1by1", self.conv_1by1, 1),
-            Chain(links=[self._conv("_br3by3_reduce", self.reduce_3by3, 1),
-                         self._conv("_br3by3_expand", self.conv_3by3, 3)]),
-            Chain(links=[self._conv("_br5by5_reduce", self.reduce_5by5, 1),
-                         self._conv("_br5by5_expand", self.conv_5by5, 5)]),
-            Chain(links=[max_pool_same(f"{self.name}_pool"),
-                         self._conv("_pool_expand", self.pool_proj, 1)]),
+            self._conv("conv_1by1", 1),
+            Chain(links=[self._conv("reduce_3by3", 1), self._conv("conv_3by3", 3)]),
+            Chain(links=[self._conv("reduce_5by5", 1), self._conv("conv_5by5", 5)]),
+            Chain(links=[max_pool_same(self.name + self.parts.pool), self._conv("pool_proj", 1)]),
         ]
-        return Parallel(name=self.name, branches=branches).attach(netspec, bottom)
+        module = Parallel(name=self.name, branches=branches, suffix=self.parts.concat)
+        return module.attach(netspec, bottom)
 
-    def _conv(self, suffix: str, num_output: int, size: int) -> BaseLego:
-        return self.unit(name=self.name + suffix, num_output=num_output, kernel_size=size,
-                         pad=size // 2)
+    def _conv(self, part: str, size: int) -> BaseLego:
+        return self.unit(name=self.name + getattr(self.parts, part), kernel_size=size,
+                         num_output=getattr(self, part), pad=size // 2)
 
 
 @lego
@@ -55,6 +69,7 @@ class InceptionBranch(BaseLego):
     name: str
     num_output: int
     stride: int = 1
+    bias_term: bool = True
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         if self.num_output % 16:
@@ -63,21 +78,20 @@ class InceptionBranch(BaseLego):
         name = f"{self.name}_inception"
         out, narrow = self.num_output // 4, self.num_output * 3 // 16
         branches = [
-            _conv(f"{name}_br1by1", out, 1, self.stride),
-            Chain(links=[_conv(f"{name}_br3by3_reduce", narrow, 1),
-                         _conv(f"{name}_br3by3_expand", out, 3, self.stride)]),
-            Chain(links=[_conv(f"{name}_br2_3by3_reduce", narrow, 1),
-                         _conv(f"{name}_br2_3by3_expand_1", out, 3),
-                         _conv(f"{name}_br2_3by3_expand_2", out, 3, self.stride)]),
+            self._conv(f"{name}_br1by1", out, 1, self.stride),
+            Chain(links=[self._conv(f"{name}_br3by3_reduce", narrow, 1),
+                         self._conv(f"{name}_br3by3_expand", out, 3, self.stride)]),
+            Chain(links=[self._conv(f"{name}_br2_3by3_reduce", narrow, 1),
+                         self._conv(f"{name}_br2_3by3_expand_1", out, 3),
+                         self._conv(f"{name}_br2_3by3_expand_2", out, 3, self.stride)]),
             Chain(links=[max_pool_same(f"{name}_pool"),
-                         _conv(f"{name}_pool_expand", out, 1, self.stride)]),
+                         self._conv(f"{name}_pool_expand", out, 1, self.stride)]),
         ]
         return Parallel(name=name, branches=branches).attach(netspec, bottom)
 
-
-def _conv(name: str, num_output: int, size: int, stride: int = 1) -> BaseLego:
-    return ConvBNReLU(name=name, num_output=num_output, kernel_size=size, pad=size // 2,
-                      stride=stride)
+    def _conv(self, name: str, num_output: int, size: int, stride: int = 1) -> BaseLego:
+        return ConvBNReLU(name=name, num_output=num_output, kernel_size=size, pad=size // 2,
+                          stride=stride, bias_term=self.bias_term)
 
 
 def max_pool_same(name: str) -> LayerLego:

@@ -1,4 +1,4 @@
-"""What networks share: common options, the input, checks of sizes."""
+"""What networks share: their input, options that all have, and checks of sizes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ CROP = Option("height and width of the input: what is cropped out of the stored 
 
 
 def input_layer(net: NetSpec, size: int, channels: int = 3) -> Top:
-    """The Input ``data``: one image."""
+    """The Input layer ``data`` of one square image."""
     shape = {"dim": [1, channels, size, size]}
     return LayerLego("Input", name="data", shape=shape).attach(net, ())
 
 
 def check_sizes(**sizes: int) -> None:
-    """BuildError for a size below 1."""
+    """BuildError that names the first of the sizes that is below 1."""
+    at_least(1, **sizes)
+
+
+def at_least(least: int, **sizes: int) -> None:
+    """BuildError that names the first of the sizes that is below ``least``."""
     for name, size in sizes.items():
-        if size < 1:
-            raise BuildError(f"{name} is {size}; it must be at least 1")
+        if size < least:
+            raise BuildError(f"{name} is {size}; it must be at least {least}")
+
+
+def multiple_of(factor: int, **sizes: int) -> None:
+    """BuildError for a size that is no multiple of ``factor``, with the nearest that are."""
+    for name, size in sizes.items():
+        if size < 1 or size % factor:
+            below, above = size // factor * factor, max(size // factor + 1, 1) * factor
+            nearest = f"{below} or {above}" if below > 0 else above
+            raise BuildError(f"{name} is {size}; it must be a multiple of {factor}: {nearest}")

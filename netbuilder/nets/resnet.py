@@ -1,4 +1,4 @@
-"""Residual networks (He et al., arXiv 1512.03385), with the main branches of pynetbuilder.
+"""Residual networks for ImageNet (He et al., arXiv 1512.03385), with any kind of MAIN_BRANCHES.
 
 Layer names are those of the models that were published with pynetbuilder.
 """
@@ -6,28 +6,48 @@ Layer names are those of the models that were published with pynetbuilder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from netbuilder.errors import BuildError
 from netbuilder.lego.base import LayerLego
 from netbuilder.lego.classifier import EndPool, FCStage
 from netbuilder.lego.conv import ConvBNReLU
 from netbuilder.lego.residual import MAIN_BRANCHES, Shortcut, main_branch
-from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
-from netbuilder.nets.datasets import CIFAR10, IMAGENET
-from netbuilder.nets.registry import Option, Reported, network
+from netbuilder.nets.common import CLASSES, CROP, at_least, check_sizes, input_layer
+from netbuilder.nets.datasets import IMAGENET, IMAGENET_STD
+from netbuilder.nets.registry import Dataset, Option, Reported, network, variant
 from netbuilder.spec import NetSpec, Top
 
 MODELS = "https://github.com/jay-mahadeokar/pynetbuilder/tree/master/models"
 
 BRANCH = Option(f"kind of the blocks' main branch: {', '.join(MAIN_BRANCHES)}", ("-m",))
+BIAS = Option("give convolutions biases, though batch norm takes them away again")
+
+
+class Trained(NamedTuple):
+    """How a kind of block was trained: the recipe, and the data as it was prepared."""
+
+    recipe: str = "resnet"
+    dataset: Dataset = IMAGENET
+
+
+TRAINED = {
+    "preact_normal": Trained("preact_resnet"),
+    "preact_bottleneck": Trained("preact_resnet"),
+    "resnext_bottleneck": Trained("resnext", IMAGENET_STD),
+    "se_normal": Trained("se_resnet"),
+    "se_bottleneck": Trained("se_resnet"),
+}
+
+
+def trained(options: Mapping[str, Any]) -> Trained:
+    """How the network's kind of block was trained."""
+    return TRAINED.get(options["main_branch"], Trained())
 
 
 def stage1_width(options: Mapping[str, Any]) -> int:
     """The paper's output width of a block in stage 1."""
-    kind = options["main_branch"]
-    main_branch(kind)
-    return 256 if "bottleneck" in kind else 64
+    return main_branch(options["main_branch"]).width
 
 
 def _row(
@@ -38,13 +58,16 @@ def _row(
                            "fc_layers": fc_layers}, top1)
 
 
+RESNET_50 = _row("Resnet 50", 0.7175, "bottleneck", (3, 4, 6, 3), width=256)
+
+
 @network(
     "resnet",
-    dataset=IMAGENET,
-    recipe="resnet",
+    dataset=lambda options: trained(options).dataset,
+    recipe=lambda options: trained(options).recipe,
     source=f"{MODELS}/imagenet",
     reported=(
-        _row("Resnet 50", 0.7175, "bottleneck", (3, 4, 6, 3), width=256),
+        RESNET_50,
         _row("Resnet 50 1by2", 0.6679, "bottleneck", (3, 4, 6, 3), width=128),
         _row("resnet 77 1by2", 0.6984, "bottleneck", (3, 4, 15, 3), width=128),
         _row("Resnet 66 1by2 inception trick and bottleneck", 0.6636,
@@ -66,65 +89,83 @@ def resnet(
         "the bottleneck kinds, 64 for the others", ("-n",), stage1_width,
         "the paper's width for this main branch")] = None,
     fc_layers: Annotated[bool, Option("end with 1x1 convolutions of 2048 and 4096")] = False,
+    bias_term: Annotated[bool, BIAS] = True,
     num_classes: Annotated[int, CLASSES] = 1000,
     crop_size: Annotated[int, CROP] = 224,
 ) -> NetSpec:
     """Residual network for ImageNet."""
     if not blocks:
         raise BuildError("blocks: give the number of blocks of at least one stage")
-    check_sizes(num_output_stage1=num_output_stage1, num_classes=num_classes, crop_size=crop_size)
+    check_sizes(num_output_stage1=num_output_stage1, num_classes=num_classes)
+    at_least(3, crop_size=crop_size)
     net = NetSpec()
     top = input_layer(net, crop_size)
     net.comment("The stem: a wide convolution and pooling.")
-    top = ConvBNReLU(name="1", num_output=64, kernel_size=7, stride=2, pad=3).attach(net, top)
+    top = ConvBNReLU(name="1", num_output=64, kernel_size=7, stride=2, pad=3,
+                     bias_term=bias_term).attach(net, top)
     top = LayerLego("Pooling", name="pool1", pool="MAX", kernel_size=3, stride=2).attach(net, top)
-    for stage, count in enumerate(blocks):
-        top = _stage(net, top, stage, count=count, branch=main_branch,
-                     width=num_output_stage1 * 2**stage)
+    top = stages(net, top, blocks, main_branch=main_branch, width=num_output_stage1,
+                 bias_term=bias_term)
     net.comment("The classifier.")
     if fc_layers:
         FCStage(num_classes=num_classes).attach(net, top)
     else:
-        _classifier(net, top, num_classes)
+        classifier(net, top, num_classes)
     return net
 
 
-@network("resnet_cifar10", dataset=CIFAR10, recipe="resnet_cifar10",
-         source=f"{MODELS}/cifar10")
-def resnet_cifar10(
-    *,
-    main_branch: Annotated[str, BRANCH] = "normal",
-    n: Annotated[int, Option("blocks in each of the three stages; the network is 6n+2 layers deep "
-                             "(normal) or 9n+2 (bottleneck)", ("-n", "--N"))] = 3,
-    num_classes: Annotated[int, CLASSES] = 10,
-    crop_size: Annotated[int, CROP] = 32,
-) -> NetSpec:
-    """Residual network for CIFAR-10."""
-    check_sizes(num_classes=num_classes, crop_size=crop_size)
-    net = NetSpec()
-    top = input_layer(net, crop_size)
-    net.comment("The stem.")
-    top = ConvBNReLU(name="1", num_output=16, kernel_size=3, pad=1).attach(net, top)
-    for stage in range(3):
-        top = _stage(net, top, stage, count=n, branch=main_branch, width=16 * 2**stage)
-    net.comment("The classifier.")
-    _classifier(net, top, num_classes)
-    return net
+def stages(net: NetSpec, top: Top, blocks: tuple[int, ...], *, width: int, **block: Any) -> Top:
+    """Stages of blocks over a stem that ends with batch norm and ReLU, and what ends the blocks.
+
+    The first block of every stage but stage 0 halves the size, and doubles the width.
+    """
+    for stage, count in enumerate(blocks):
+        if count < 1:
+            raise BuildError(f"stage {stage} has {count} blocks; it needs at least 1")
+        num_output = width * 2**stage
+        net.comment(f"Stage {stage}: {count} x {block['main_branch']}, {num_output} outputs.")
+        for number in range(count):
+            lego = Shortcut(name=f"stage{stage}_block{number}", num_output=num_output,
+                            stride=2 if stage and not number else 1,
+                            activated=not stage and not number, **block)
+            top = lego.attach(net, top)
+    return main_branch(block["main_branch"]).end(name="last").attach(net, top)
 
 
-def _stage(net: NetSpec, top: Top, stage: int, *, count: int, branch: str, width: int) -> Top:
-    """Blocks of one width; the first of every stage but stage 0 halves the size."""
-    if count < 1:
-        raise BuildError(f"stage {stage} has {count} blocks; it needs at least 1")
-    net.comment(f"Stage {stage}: {count} x {branch}, {width} outputs.")
-    for block in range(count):
-        lego = Shortcut(name=f"stage{stage}_block{block}", main_branch=branch, num_output=width,
-                        stride=2 if stage and not block else 1)
-        top = lego.attach(net, top)
-    return top
-
-
-def _classifier(net: NetSpec, top: Top, num_classes: int) -> Top:
+def classifier(net: NetSpec, top: Top, num_classes: int) -> Top:
+    """The average over the map and an InnerProduct ``fc<num_classes>``."""
     top = EndPool().attach(net, top)
     return LayerLego("InnerProduct", name=f"fc{num_classes}", num_output=num_classes).attach(
         net, top)
+
+
+# Names of their own.
+
+DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
+    18: ("normal", (2, 2, 2, 2)), 34: ("normal", (3, 4, 6, 3)), 50: ("bottleneck", (3, 4, 6, 3)),
+    101: ("bottleneck", (3, 4, 23, 3)), 152: ("bottleneck", (3, 8, 36, 3)),
+    200: ("bottleneck", (3, 24, 36, 3))}
+
+
+def _deep(name: str, depth: int, about: str, *reported: Reported, kind: str = "",
+          **preset: Any) -> None:
+    branch, blocks = DEPTHS[depth]
+    variant(f"{name}{depth}", resnet, f"Residual network of {depth} layers for ImageNet{about}",
+            {"main_branch": kind + branch, "blocks": blocks, **preset}, reported)
+
+
+for _depth in (18, 34, 50, 101, 152):
+    _deep("resnet", _depth, "", *([RESNET_50] if _depth == 50 else []))
+_deep("preact_resnet", 50, ", pre-activation", kind="preact_", bias_term=False)
+_deep("preact_resnet", 152, ", pre-activation", Reported(
+    "ResNet-152 pre-activation", {}, 0.789, 0.945, "320x320 center crop, arXiv 1603.05027"),
+    kind="preact_", bias_term=False)
+_deep("preact_resnet", 200, ", pre-activation", Reported(
+    "ResNet-200 pre-activation", {}, 0.793, 0.947, "320x320 center crop, arXiv 1603.05027"),
+    kind="preact_", bias_term=False)
+_deep("resnext", 50, ", 32 groups of width 4", Reported(
+    "ResNeXt-50 (32 x 4d)", {}, 0.778, about="224x224 center crop, arXiv 1611.05431"),
+    kind="resnext_", bias_term=False)
+_deep("se_resnet", 50, ", squeeze and excitation", Reported(
+    "SE-ResNet-50", {}, 0.7671, 0.9338, "224x224 center crop, arXiv 1709.01507"),
+    kind="se_", bias_term=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from netbuilder.errors import FieldError, did_you_mean, one_of
+from netbuilder.errors import FieldError, WrongValue, did_you_mean, one_of
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.scalars import is_repeated
 
@@ -13,7 +13,7 @@ from netbuilder.proto.scalars import is_repeated
 def assign(message: Any, name: str, value: Any) -> None:
     """Sets field ``name`` of ``message``; a single value for a repeated field makes a list.
 
-    Raises FieldError for an unknown field, and for a value that the field cannot hold.
+    Raises FieldError for an unknown field, WrongValue for a value that the field cannot hold.
     """
     field = message.DESCRIPTOR.fields_by_name.get(name)
     if field is None:
@@ -23,7 +23,7 @@ def assign(message: Any, name: str, value: Any) -> None:
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     if not is_repeated(field):
         if len(values) != 1:
-            raise FieldError(f"{name} takes one value, not {value!r}")
+            raise WrongValue(f"{name} takes one value, not {value!r}")
         _assign_one(message, field, values[0])
     elif field.message_type is not None:
         for item in values:
@@ -52,17 +52,20 @@ def _fill(target: Any, field: Any, value: Any) -> None:
             target.DESCRIPTOR.full_name):  # a message of another descriptor pool
         target.MergeFromString(value.SerializeToString())
     else:
-        raise FieldError(f"{field.name} is a {target.DESCRIPTOR.name}; give it a dict, "
+        raise WrongValue(f"{field.name} is a {target.DESCRIPTOR.name}; give it a dict, "
                          f"not {value!r}")
 
 
 def _number(field: Any, value: Any) -> Any:
-    """An enum value's number from its name; anything else unchanged."""
+    """An enum value's number from its name; True where a number is wanted, and the reverse."""
     enum = field.enum_type
     if enum is None or not isinstance(value, str):
-        return value
+        if isinstance(value, bool):
+            return int(value)
+        truth = field.type == field.TYPE_BOOL and isinstance(value, float)
+        return bool(value) if truth else value
     if value not in enum.values_by_name:
-        raise FieldError(f'{field.name} has no value "{value}"{one_of(value, enum.values_by_name)}')
+        raise WrongValue(f'{field.name} has no value "{value}"{one_of(value, enum.values_by_name)}')
     return enum.values_by_name[value].number
 
 
@@ -70,7 +73,7 @@ def _checked(setter: Any, field: Any, value: Any) -> None:
     try:
         setter(value)
     except (TypeError, ValueError) as error:
-        raise FieldError(f"{field.name} cannot be {value!r}: {error}") from None
+        raise WrongValue(f"{field.name} cannot be {value!r}: {error}") from None
 
 
 @cache

@@ -112,18 +112,21 @@ class Blob:
         self._diff = Storage(self._device)
         self._borrows_data = self._borrows_diff = False
         self._shape: Shape = ()
+        self.empty = True  # as long as it has never had room for a value: it then has no memory
         self.reshape(*shape)
 
     # What pycaffe has.
 
     @property
     def data(self) -> np.ndarray:
-        """The values; writing into the array changes the blob."""
+        """The values; writing into the array changes the blob. EngineError if it is empty."""
+        self._check_memory()
         return self._view(self._data.host()).numpy()
 
     @property
     def diff(self) -> np.ndarray:
-        """The gradient; writing into the array changes the blob."""
+        """The gradient; writing into the array changes the blob. EngineError if it is empty."""
+        self._check_memory()
         self._diff.grow(self.count)
         return self._view(self._diff.host()).numpy()
 
@@ -141,6 +144,7 @@ class Blob:
             raise ShapeError(f"a blob cannot have the shape {show(shape)}: up to {MAX_AXES} "
                              f"dimensions, each >= 0")
         self._shape = shape
+        self.empty = self.empty and not self.count
         self._data.grow(self.count)
 
     @property
@@ -242,6 +246,11 @@ class Blob:
 
     def _view(self, flat: torch.Tensor) -> torch.Tensor:
         return flat[: self.count].view(self._shape)
+
+    def _check_memory(self) -> None:
+        if self.empty:
+            raise EngineError(f"a blob of shape {show(self._shape)} is empty: there is nothing to "
+                              "read or write. Give it a shape without 0")
 
     def _legacy(self, axis: int) -> int:
         if len(self._shape) > 4:

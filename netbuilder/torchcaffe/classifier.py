@@ -58,7 +58,13 @@ class Classifier(ImageNet):
         self.image_dims: Any = image_dims if given else self.crop_dims
 
     def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
-        """The classes' probabilities, (images, classes), of images (height, width, channels)."""
+        """The classes' probabilities, (images, classes), of images (height, width, channels).
+
+        Raises IndexError, as pycaffe, for no images and for one of other axes.
+        """
+        if not len(inputs) or len(inputs[0].shape) < 3:
+            raise IndexError("predict: a list of images (height, width, channels) is expected, not "
+                             + (f"one of {inputs[0].shape}" if len(inputs) else "an empty one"))
         images = np.stack([io.resize_image(image, self.image_dims) for image in inputs])
         if not oversample:
             return self.scores(self._centres(images))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from netbuilder import graph, passes
-from netbuilder.errors import EngineError
+from netbuilder.errors import EngineError, ShapeError
 from netbuilder.proto import caffe_pb2, io
 from netbuilder.torchcaffe import debug, exchange, mode
 from netbuilder.torchcaffe.build import build_nodes
@@ -75,7 +75,7 @@ class Net(Frontend):
         self.rng = rng or mode.current.rng
         self.device = torch.device(device) if device else mode.current.device
         python = PythonLayers(self.device)
-        resolved = graph.resolve(insert_splits(chosen), phase, makers={"Python": python})
+        resolved = _resolved(insert_splits(chosen), phase, python)
         for layer in resolved.layers:
             for index in range(len(layer.tops)):
                 graph.check_shape_in_place(layer, index)
@@ -252,3 +252,16 @@ class Net(Frontend):
         if not isinstance(other, Net):
             raise TypeError(f"share_with: a Net is expected, not {type(other).__name__}")
         exchange.share(self, other)
+
+
+def _resolved(net: Any, phase: int, python: PythonLayers) -> graph.Graph:
+    try:
+        return graph.resolve(net, phase, makers={"Python": python})
+    except ShapeError as error:
+        problem, flag, _ = str(error).partition("--input ")
+        if not flag:
+            raise
+        problem = problem.removesuffix(" Give it: ").removesuffix(", or give the shape: ")
+        raise type(error)(f"{problem.rstrip('.')}. To run, a net needs its data: put it there, or "
+                          "write an Input layer with a shape in the source's place and fill its "
+                          "blobs: net.blobs[name].data[...] = values") from error

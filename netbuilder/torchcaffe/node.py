@@ -92,6 +92,20 @@ class Node(PythonLayer):
             for blob, shape in zip(self.tops, shapes, strict=True):
                 blob.reshape(*shape)
 
+    def check_read(self, bottoms: Sequence[torch.Tensor]) -> None:
+        """Raises ShapeError if a bottom is read that is an empty blob: Caffe aborts there."""
+        for index, (name, blob, values) in enumerate(zip(self.layer.bottoms, self.bottoms, bottoms,
+                                                         strict=True)):
+            if (blob.empty or self.op.needs_values) and not values.numel() and (
+                    self.op.reads is None or index in self.op.reads):
+                self.layer.fail(f'its bottom "{name}" is empty: {show(values.shape)}')
+
+    def check_written(self, tops: Sequence[torch.Tensor | None]) -> None:
+        """The same of tops that are written."""
+        for name, blob, values in zip(self.top_names, self.tops, tops, strict=True):
+            if blob.empty and values is not None and not values.numel() and self.op.writes_empty:
+                self.layer.fail(f'its top "{name}" is empty: {show(values.shape)}')
+
     def share(self) -> None:
         """Makes tops that are no blobs of their own in Caffe views of the first bottom, or of the
         parameter of a layer without one."""
@@ -118,8 +132,10 @@ class Node(PythonLayer):
                    in enumerate(zip(self.bottoms, self.wanted, strict=True))]
         params = [self._leaf(blob, wanted and self.reach.layer)
                   for blob, wanted in zip(self.blobs, self.reach.params, strict=True)]
+        self.check_read(bottoms)
         with torch.set_grad_enabled(self.reach.layer):
             tops = self.op.forward(bottoms, params)
+            self.check_written(tops)
             left = self.op.leaves(bottoms)
             if self.overwritten:
                 tops = from_memory(self.op, bottoms, tops, lambda: (

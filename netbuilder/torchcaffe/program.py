@@ -127,6 +127,7 @@ class Program:
         for node in step.nodes:
             node.fit(shapes)
             shapes = node.layer.top_shapes
+        step.nodes[0].check_read(bottoms)
         return bottoms
 
     def _compute(self, step: _Step, bottoms: Tensors, params: Sequence[Tensors]
@@ -141,6 +142,7 @@ class Program:
     def _store(self, step: _Step, tops: Sequence[torch.Tensor | None],
                values: dict[Blob, torch.Tensor], ends: list[tuple[torch.Tensor, torch.Tensor]]
                ) -> None:
+        step.nodes[-1].check_written(tops)
         for blob in (blob for node in step.nodes[:-1] for blob in node.tops):
             blob.lose(self._why[blob])
         weights = step.nodes[-1].weights

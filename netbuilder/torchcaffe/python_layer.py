@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from netbuilder import layer as static
-from netbuilder.errors import EngineError, LibraryMissing
+from netbuilder.errors import NoPythonLayer
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.install import install_as_caffe
 from netbuilder.torchcaffe.vectors import BlobVec, RawBlobVec
@@ -103,14 +103,15 @@ def _load(message: Any) -> Layer:
         install_as_caffe()
     try:
         module = importlib.import_module(fields.module)
-    except ModuleNotFoundError as error:
-        raise LibraryMissing(f'{where}: its module "{fields.module}" cannot be imported: {error}. '
-                             "Is its folder in PYTHONPATH?") from error
+    except Exception as error:
+        raise NoPythonLayer(f'{where}: its module "{fields.module}" cannot be imported: '
+                            f"{type(error).__name__}: {error}. Is its folder in PYTHONPATH?"
+                            ) from error
     if not hasattr(module, fields.layer):
-        raise EngineError(f'{where}: module "{fields.module}" ({module.__file__}) has no layer '
-                          f'"{fields.layer}"')
+        raise NoPythonLayer(f'{where}: module "{fields.module}" ({module.__file__}) has no layer '
+                            f'"{fields.layer}"')
     user = getattr(module, fields.layer)(message)
     if not isinstance(user, Layer):
-        raise EngineError(f"{where}: {fields.module}.{fields.layer} is not derived from this "
-                          f"engine's caffe.Layer")
+        raise NoPythonLayer(f"{where}: {fields.module}.{fields.layer} is not derived from this "
+                            f"engine's caffe.Layer")
     return user

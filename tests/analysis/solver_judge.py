@@ -2,7 +2,7 @@
 
 The file holds a list of [solver text, iterations]. The last line on stdout is a list with one
 entry each: {"weights": [value after each iteration]} of the net's first parameter, or
-{"refused": last words}. A refusal aborts the process, so each runs in a fork.
+{"refused": last words}.
 """
 
 import json
@@ -11,6 +11,9 @@ import sys
 import tempfile
 
 import caffe
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from fork_judge import judged
 
 
 def train(text, iterations):
@@ -25,35 +28,5 @@ def train(text, iterations):
     return {"weights": weights}
 
 
-def child(job, out, err):
-    os.dup2(err, 2)
-    try:
-        answer = json.dumps(train(*job))
-    except Exception as error:
-        answer = json.dumps({"refused": str(error)})
-    with os.fdopen(out, "w") as pipe:
-        pipe.write(answer)
-    os._exit(0)
-
-
-def judge(job):
-    reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as err:
-        pid = os.fork()
-        if pid == 0:
-            os.close(reader)
-            child(job, writer, err.fileno())
-        os.close(writer)
-        with os.fdopen(reader) as pipe:
-            answer = pipe.read()
-        os.waitpid(pid, 0)
-        if answer:
-            return json.loads(answer)
-        err.seek(0)
-        words = [line for line in err.read().decode(errors="replace").splitlines()
-                 if line.startswith("F") or "libprotobuf ERROR" in line]
-        return {"refused": words[-1] if words else "died without a word"}
-
-
 with open(sys.argv[1]) as file:
-    print(json.dumps([judge(job) for job in json.load(file)]))
+    print(json.dumps([judged(train, *job) for job in json.load(file)]))

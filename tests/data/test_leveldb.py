@@ -80,7 +80,7 @@ def test_what_cannot_be_read_names_path_and_remedy(store, tmp_path):
 def test_without_plyvel_it_says_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "CURRENT").write_text("MANIFEST-000001\n")
     monkeypatch.setitem(sys.modules, "plyvel", None)
-    with pytest.raises(DataError, match=r"is a LevelDB; .* pip install plyvel.*backend: LMDB"):
+    with pytest.raises(DataError, match=r"is a LevelDB; .*netbuilder\[leveldb\].*backend: LMDB"):
         Cursor(tmp_path)
 
 

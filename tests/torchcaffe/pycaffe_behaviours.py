@@ -5,6 +5,7 @@ Real Caffe runs them too (test_pycaffe_against_caffe.py), so none may make it ab
 
 from __future__ import annotations
 
+from pycaffe_errors import IMAGES, PYTHON_LAYERS, VALUES, VECTORS
 from pycaffe_nets import ALL, CONSTRUCTORS, PARTS, RUNNING
 from pycaffe_recipes import RECIPES
 from pycaffe_rest import BLOBS, CALLBACKS, FILES_OF_NETS, INPUT_ARRAYS, MODULE, SOLVERS
@@ -13,6 +14,7 @@ GROUPS = {
     "constructors": CONSTRUCTORS, "parts": PARTS, "running": RUNNING, "all": ALL, "blobs": BLOBS,
     "files": FILES_OF_NETS, "input arrays": INPUT_ARRAYS, "callbacks": CALLBACKS,
     "module": MODULE, "solvers": SOLVERS, "recipes": RECIPES,
+    "values": VALUES, "vectors": VECTORS, "python layers": PYTHON_LAYERS, "images": IMAGES,
 }
 SNIPPETS = {f"{group}: {name}": source for group, table in GROUPS.items()
             for name, source in table.items()}

@@ -13,7 +13,7 @@ from against import far
 
 import netbuilder.torchcaffe as caffe
 from netbuilder import graph, weights
-from netbuilder.errors import EngineError, LibraryMissing, ShapeUnknown
+from netbuilder.errors import NoPythonLayer, ShapeUnknown
 from netbuilder.proto import caffe_pb2, text
 
 pytestmark = pytest.mark.torch
@@ -106,9 +106,9 @@ def test_a_backward_is_missed_only_when_asked_for(layers):
 
 
 @pytest.mark.parametrize(("module", "layer", "error", "says"), [
-    ("no_such_layers", "Gain", LibraryMissing, '"a".*no_such_layers.*PYTHONPATH'),
-    ("user_layers", "Gane", EngineError, '"a".*user_layers.*"Gane"'),
-    ("user_layers", "Stranger", EngineError, r'"a".*user_layers\.Stranger.*caffe\.Layer'),
+    ("no_such_layers", "Gain", NoPythonLayer, '"a".*no_such_layers.*PYTHONPATH'),
+    ("user_layers", "Gane", NoPythonLayer, '"a".*user_layers.*"Gane"'),
+    ("user_layers", "Stranger", NoPythonLayer, r'"a".*user_layers\.Stranger.*caffe\.Layer'),
 ])
 def test_what_cannot_be_loaded_is_named(layers, module, layer, error, says):
     wrong = nets.python("a", layer, tops="y").replace("user_layers", module)

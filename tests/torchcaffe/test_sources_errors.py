@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 from sources_places import layer
 
+import netbuilder.torchcaffe as caffe
 from netbuilder.data.datum import array_to_datum
 from netbuilder.data.db import write_lmdb
-from netbuilder.errors import DataError
+from netbuilder.errors import DataError, ShapeError
 from netbuilder.layer import layer_class
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.torchcaffe.rng import Rng
@@ -197,3 +198,18 @@ def test_a_program_that_closes_nothing_ends():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60,
         env={"PYTHONPATH": str(Path(__file__).parents[2])})
     assert done.stdout == "9\n"
+
+
+@pytest.mark.parametrize(("net", "says"), [
+    ('layer { name: "d" type: "Data" top: "x" data_param { source: "gone" batch_size: 2 } }',
+     r'"d" \(Data\).*"x"'),
+    ('layer { name: "i" type: "Input" top: "x" }', r'"i" \(Input\).*input_param has no shape'),
+    ('layer { name: "d" type: "Data" top: "x" data_param { source: "gone" } }',
+     "batch_size must be at least 1; set it"),
+])
+def test_data_that_is_missing_is_asked_for_in_words_of_pycaffe(tmp_path, net, says):
+    (tmp_path / "net.prototxt").write_text(net)
+    remedy = r".*Input layer with a shape.*\.data\["
+    with pytest.raises(ShapeError, match=says + remedy) as raised:
+        caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    assert "--input" not in str(raised.value)

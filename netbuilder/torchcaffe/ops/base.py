@@ -43,6 +43,13 @@ class Op:
     # True if the tops' shapes follow from the bottoms' values as well: see ``shapes``.
     shaped_by_values: ClassVar[bool] = False
 
+    # Bottoms whose values forward reads, None for all; and if it writes tops without values. Caffe
+    # aborts where these are empty blobs.
+    reads: ClassVar[tuple[int, ...] | None] = None
+    writes_empty: ClassVar[bool] = True
+    # True where it aborts of a bottom without values even if that once had some.
+    needs_values: bool = False
+
     # True where the tops are the first bottom's memory, and where their diffs are as well.
     shares_data: bool = False
     shares_diff: bool = False

@@ -20,6 +20,11 @@ class Eltwise(Op):
     """Product, weighted sum or maximum of equal shapes (eltwise_layer.cpp)."""
 
     @property
+    def needs_values(self) -> bool:
+        """True of products."""
+        return self.layer.operation == _Eltwise.PROD
+
+    @property
     def keeps_top(self) -> bool:
         """True where the gradient is the product divided by each factor."""
         fields = self.layer.fields
@@ -119,6 +124,7 @@ class Eltwise(Op):
 class Softmax(Op):
     """exp(x) / sum(exp(x)) along an axis (softmax_layer.cpp)."""
 
+    needs_values = True
     always_backward = True
     rereads = ()
     reads_top = True

@@ -60,6 +60,7 @@ class Labels:
 class SoftmaxWithLoss(Loss):
     """Multinomial logistic loss of a softmax (softmax_loss_layer.cpp)."""
 
+    needs_values = True
     rereads = (1,)
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
@@ -93,6 +94,7 @@ def normalizer(mode: int, valid: torch.Tensor) -> torch.Tensor | int:
 class EuclideanLoss(Loss):
     """Half the mean squared distance; both bottoms get a gradient (euclidean_loss_layer.cpp)."""
 
+    needs_values = True
     rereads = ()
     never_backward = refuses_backward = ()
 
@@ -149,6 +151,7 @@ class HingeLoss(_PerImage):
     Caffe keeps what lacks in the diff of the scores, where it stays if no backward comes.
     """
 
+    needs_values = True
     rereads = (1,)
     replays = False  # backward takes what lacks from the diff
 
@@ -169,6 +172,8 @@ class HingeLoss(_PerImage):
 @register
 class MultinomialLogisticLoss(_PerImage):
     """The mean of -log p of the labels (multinomial_logistic_loss_layer.cpp)."""
+
+    needs_values = True
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         labels = self.labels(bottoms)
@@ -202,6 +207,7 @@ class InfogainLoss(Loss):
     The matrix is a third bottom or a file (infogain_loss_layer.cpp).
     """
 
+    needs_values = True
     rereads = (1, 2)
 
     def __init__(self, layer: Layer, rng: Rng) -> None:

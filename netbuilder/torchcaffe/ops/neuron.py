@@ -45,6 +45,7 @@ class Neuron(Op):
 class AbsVal(Neuron):
     """|x|."""
 
+    needs_values = True
     rereads = (0,)
 
     def value(self, x):
@@ -125,6 +126,7 @@ class ELU(Neuron):
 class Exp(Neuron):
     """base ^ (shift + scale x); base -1 stands for e (exp_layer.cpp)."""
 
+    needs_values = True
     reads_top = True
 
     def value(self, x):
@@ -139,6 +141,7 @@ class Exp(Neuron):
 class Log(Neuron):
     """The logarithm of shift + scale x; base -1 stands for e (log_layer.cpp)."""
 
+    needs_values = True
     rereads = (0,)
     clashes = True
 
@@ -156,6 +159,12 @@ class Power(Neuron):
     """(shift + scale x) ^ power (power_layer.cpp)."""
 
     clashes = True
+
+    @property
+    def needs_values(self) -> bool:
+        """True where Caffe raises to a power."""
+        fields = self.layer.fields
+        return fields.power * fields.scale != 0 and fields.power != 1
 
     def value(self, x):
         power, scale, shift = (getattr(self.layer.fields, n) for n in ("power", "scale", "shift"))
@@ -242,6 +251,7 @@ class Sigmoid(Neuron):
 class Swish(Neuron):
     """x sigmoid(beta x)."""
 
+    needs_values = True
     reads_top = True
 
     def value(self, x):

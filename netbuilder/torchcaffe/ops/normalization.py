@@ -20,6 +20,7 @@ class BatchNorm(Op):
     ``net.forward()`` too.
     """
 
+    needs_values = True
     always_backward = True
     keeps_top = False
     rereads = ()
@@ -62,6 +63,7 @@ class BatchNorm(Op):
 class LRN(Op):
     """Local response normalisation across or within channels."""
 
+    needs_values = True
     rereads = (0,)
 
     @property
@@ -119,6 +121,7 @@ class LRN(Op):
 class MVN(Op):
     """Each image, or each channel of it, less its mean and by its deviation (mvn_layer.cpp)."""
 
+    needs_values = True
     always_backward = True
     rereads = ()
 

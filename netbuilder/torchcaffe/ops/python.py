@@ -19,6 +19,8 @@ class Python(Op):
     """
 
     needs_blobs = True
+    reads = ()  # the layer reads and writes what it likes
+    writes_empty = False
     always_params = True  # the layer is not told which of them are frozen
 
     def made(self) -> Sequence[Blob]:

@@ -76,6 +76,8 @@ class Reshape(_Reshaped):
 class Silence(Op):
     """Takes blobs that nothing else wants; their gradient is zero."""
 
+    reads = ()
+
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return []
 
@@ -84,6 +86,7 @@ class Silence(Op):
 class Crop(Op):
     """The first bottom cut to the second's size; only the first gets a gradient."""
 
+    reads = (0,)
     rereads = ()
     clashes = True
 
@@ -113,6 +116,8 @@ class BatchReindex(Op):
     """Images picked by index; one picked twice gets both gradients (batch_reindex_layer.cpp)."""
 
     refuses_backward = (1,)
+    reads = (1,)
+    writes_empty = False
     rereads = (1,)
     clashes = True
 
@@ -148,6 +153,7 @@ class Filter(Op):
     """The images whose selector is not zero: how many there are differs from pass to pass."""
 
     refuses_backward = (-1,)
+    needs_values = True
     rereads = ()
     shaped_by_values = True
 

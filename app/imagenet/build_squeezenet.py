@@ -1,0 +1,17 @@
+"""SqueezeNet 1.0: `netbuilder build squeezenet`, as a script."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import checkout
+
+try:
+    from netbuilder.cli.build import network_command
+    from netbuilder.nets.squeezenet import squeezenet
+except ModuleNotFoundError as missing:
+    checkout.in_environment(missing)
+
+if __name__ == "__main__":
+    network_command(squeezenet).main(prog_name=f"python {sys.argv[0]}")
