@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from netbuilder.lego.conv import ConvBNReLU
-from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
+from netbuilder.nets.common import CLASSES, CROP, check_share, check_sizes, input_layer
 from netbuilder.nets.datasets import CIFAR10, CIFAR10_STD
 from netbuilder.nets.registry import Option, Reported, network
 from netbuilder.nets.resnet import BIAS, BRANCH, MODELS, Trained, classifier, stages
@@ -48,6 +48,7 @@ def resnet_cifar10(
 ) -> NetSpec:
     """Residual network for CIFAR-10."""
     check_sizes(width=width, num_classes=num_classes, crop_size=crop_size)
+    check_share(dropout_ratio=dropout_ratio)
     net = NetSpec()
     top = input_layer(net, crop_size)
     net.comment("The stem.")
