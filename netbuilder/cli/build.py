@@ -106,8 +106,8 @@ def _click_type(hint: Any) -> tuple[type, bool]:
     """The plain type of an annotation, and whether it takes several values."""
     if get_origin(hint) is tuple:
         return get_args(hint)[0], True
-    plain = [part for part in get_args(hint) or (hint,) if part is not NoneType]
-    return plain[0], False
+    plain = [part for part in get_args(hint) if part is not NoneType]
+    return _click_type(plain[0]) if plain else (hint, False)
 
 
 def _shown(default: Any) -> str:

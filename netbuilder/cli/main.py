@@ -18,6 +18,7 @@ from netbuilder.errors import EngineError, NetbuilderError
 
 COMMANDS = {
     "build": "netbuilder.cli.build:build",
+    "list": "netbuilder.cli.list:list_command",
     "summary": "netbuilder.cli.summary:summary",
     "diff": "netbuilder.cli.diff:diff_command",
     "compare": "netbuilder.cli.compare:compare_command",

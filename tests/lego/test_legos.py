@@ -24,6 +24,8 @@ from netbuilder.lego import (
     Dummy,
     EltwiseReLU,
     EndPool,
+    ENetBottleneck,
+    ENetStem,
     FCReLU,
     FCStage,
     Fire,
@@ -34,9 +36,16 @@ from netbuilder.lego import (
     LayerLego,
     Lmdb,
     Memory,
+    NINBlock,
     Parallel,
     Shortcut,
+    SpatialDropout,
     SqueezeExcite,
+    TorchConv,
+    TorchLinear,
+    TorchMaxPool,
+    TorchNorm,
+    ZeroPad,
     legos,
 )
 from netbuilder.lego.conv import joined, slashed
@@ -49,12 +58,14 @@ BASES = {"Source", "Transformed"}  # what sources share; never attached themselv
 
 
 class Row(NamedTuple):
-    """A lego, how many bottoms of 2x16x9x9 it gets, its first top's shape, and its layers."""
+    """A lego, its first top's shape, its layers, and how many bottoms of 2x16x9x9 it gets, or of
+    which size."""
 
     lego: BaseLego
     shape: tuple[int, ...] | None
     layers: str
     bottoms: int = 1
+    size: int = 9
 
 
 ROWS = {
@@ -97,6 +108,24 @@ ROWS = {
                    "conv_1by1_6 bn_1by1_6 scale_1by1_6 relu_1by1_6 pool conv_1by1_7 bn_1by1_7 "
                    "scale_1by1_7 relu_1by1_7 drop_1by1_7 conv_1by1_5 bn_1by1_5 scale_1by1_5 "
                    "relu_1by1_5"),
+    "TorchConv": Row(TorchConv(name="1", num_output=8, kernel_size=3), (2, 8, 7, 7), "conv_1"),
+    "TorchLinear": Row(TorchLinear(name="fc", num_output=5), (2, 5), "fc"),
+    "TorchNorm": Row(TorchNorm(name="n", neuron="PReLU"), (2, 16, 9, 9), "bn_n scale_n prelu_n"),
+    "TorchMaxPool": Row(TorchMaxPool(name="p", kernel_size=3, stride=2, pad=1), (2, 16, 4, 4),
+                        "p_stride1 p", size=8),
+    "SpatialDropout": Row(SpatialDropout(name="d", ratio=0.1), (2, 16, 9, 9),
+                          "maps_d flat_d keep_d drop_d spatial_d"),
+    "ZeroPad": Row(ZeroPad(name="z", num_output=48), (2, 48, 9, 9), "zeros_z pad_z"),
+    "ENetStem": Row(ENetStem(name="s", num_output=20), (2, 20, 4, 4),
+                    "conv_s pool_s s_concat bn_s scale_s prelu_s", size=8),
+    "ENetBottleneck": Row(
+        ENetBottleneck(name="b", num_output=32, kind="asymmetric", stride=2), (2, 32, 4, 4),
+        "conv_b_reduce bn_b_reduce scale_b_reduce prelu_b_reduce conv_b_5by1 conv_b_1by5 bn_b_1by5 "
+        "scale_b_1by5 prelu_b_1by5 conv_b_expand bn_b_expand scale_b_expand maps_b flat_b keep_b "
+        "drop_b spatial_b pool_b zeros_b pad_b eltwise_b prelu_b", size=8),
+    "NINBlock": Row(NINBlock(name="1", num_output=8, kernel_size=3, stride=2, batch_norm=False),
+                    (2, 8, 4, 4), "conv_1 relu_1 conv_1_cccp_a relu_1_cccp_a conv_1_cccp_b "
+                                  "relu_1_cccp_b"),
     "Lmdb": Row(Lmdb(**IMAGES, source="db", mean_value=(1, 2, 3)), (4, 3, 32, 32), "data", 0),
     "ImageList": Row(ImageList(**IMAGES, source="list", resize=40), (4, 3, 32, 32), "data", 0),
     "Memory": Row(Memory(**IMAGES), (4, 3, 32, 32), "data", 0),
@@ -122,7 +151,7 @@ def start(count: int = 1, shape: tuple[int, ...] = (2, 16, 9, 9)) -> tuple[NetSp
 def test_row(name: str) -> None:
     row = ROWS[name]
     assert type(row.lego).__name__ == name
-    net, bottoms = start(row.bottoms)
+    net, bottoms = start(row.bottoms, (2, 16, row.size, row.size))
     made = row.lego.attach(net, bottoms if row.bottoms != 1 else bottoms[0])
     top = made[0] if isinstance(made, tuple) else made
     assert top.shape == row.shape

@@ -148,11 +148,12 @@ def test_dropout_is_in_front_of_the_last_convolution(branch: str, last: str) -> 
 
 
 @pytest.mark.parametrize("branch", CONVS)
-def test_no_convolution_has_a_bias_if_none_is_asked_for(branch: str) -> None:
-    net = block((1, 32, 8, 8), main_branch=branch, num_output=WIDTHS.get(branch, 32), stride=2,
-                bias_term=False)
-    assert {len(one.blobs) for one in resolve(net.to_proto()).layers
-            if one.type == "Convolution"} == {1}
+def test_a_kind_of_block_has_biases_in_all_convolutions_or_in_none(branch: str) -> None:
+    """The projection too: pynetbuilder's kinds have them, the later ones do not."""
+    net = block((1, 32, 8, 8), main_branch=branch, num_output=WIDTHS.get(branch, 32), stride=2)
+    biases = {len(one.blobs) - 1 for one in resolve(net.to_proto()).layers
+              if one.type == "Convolution"}
+    assert biases == {int(not branch.startswith(("preact", "resnext", "se_")))}
 
 
 @pytest.mark.parametrize(("shape", "width", "stride", "projects"), [

@@ -110,3 +110,30 @@ def test_a_scale_by_hand_equals_the_sheets_formula(tmp_path):
     made = weights.read_weights(outcome.weights)["bn0/scale"]
     assert made[0] == pytest.approx(a, rel=1e-5)
     assert made[1] == pytest.approx(beta - mean / weight * a, rel=1e-4, abs=1e-5)
+
+
+# Network -> what builds it, and the values that are left. ENet's first batch norm, on a
+# concatenation, is one Scale then; the rest of a network's batch norms is biases.
+PUBLISHED = {
+    "enet_v2": (("enet_v2",), 522_948), "enet_v3": (("enet_v3",), 2_091_332),
+    "nin": (("nin",), 8_644_776),
+    "inception_resnet_v2": (("inception_resnet_v2", "--crop-size", "107"),
+                            31_574_440 - 2 * 39_984 + 39_984),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.caffe
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_networks_lose_their_batch_norms(name, tmp_path, by_us, by_caffe):
+    arguments, left = PUBLISHED[name]
+    done = CliRunner().invoke(cli, ["build", *arguments, "-o", str(tmp_path / "built")])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "built" / "deploy.prototxt").read_text()
+    before = write(text, tmp_path / "net", 7, FACTORS[1])
+    outcome = merge_files(*map(str, before), str(tmp_path / "merged"))
+    after = Path(outcome.net), Path(outcome.weights)
+    totals = costs(resolve(io.read_net(after[0]), caffe_pb2.TEST)).totals
+    assert totals["stored_values"] == left
+    assert max(by_caffe([(before, after)])) <= 1e-4
+    assert by_us(before, after) <= 1e-4

@@ -13,7 +13,8 @@ class Golden(NamedTuple):
 
     ``layers`` counts those of deploy.prototxt; ``learned`` parameters, ``stored`` values of a
     caffemodel, multiply-accumulates; ``blobs`` are shapes at named places, without the batch.
-    ``small`` are options that make it small enough to be trained for a few steps in a test.
+    ``small`` are options that make it small enough to be trained for a few steps in a test, at
+    the learning ``rate``.
     """
 
     network: str
@@ -24,6 +25,7 @@ class Golden(NamedTuple):
     macs: int
     blobs: Mapping[str, tuple[int, ...]] = {}
     small: Mapping[str, Any] = {}
+    rate: float = 0.01
 
 
 def _rows() -> dict[str, Golden]:

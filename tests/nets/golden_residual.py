@@ -30,10 +30,9 @@ ROWS = {
         blobs={"conv_1": (16, 32, 32), "eltwise_stage2_block3": (640, 8, 8), "fc10": (10,)},
         small={"n": 1, "width": 2}),
     "resnet_cifar10 110 preact": Golden(
-        "resnet_cifar10", {"main_branch": "preact_normal", "n": 18, "bias_term": False},
+        "resnet_cifar10", {"main_branch": "preact_normal", "n": 18},
         layers=496, learned=1_730_522, stored=1_738_727, macs=253_149_824, small={"n": 1}),
     "resnet_cifar10 164 preact": Golden(
-        "resnet_cifar10", {"main_branch": "preact_bottleneck", "n": 18, "width": 4,
-                           "bias_term": False},
+        "resnet_cifar10", {"main_branch": "preact_bottleneck", "n": 18, "width": 4},
         layers=713, learned=1_703_258, stored=1_727_645, macs=244_500_992, small={"n": 1}),
 }

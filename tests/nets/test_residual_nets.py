@@ -153,14 +153,11 @@ def test_se_gates_each_block() -> None:
     assert found["fc_stage2_block3_squeeze"].inner_product_param.num_output == 1024 // 16
 
 
-def test_biases_by_option() -> None:
-    for options, count in (({}, 53), ({"bias_term": False}, 0)):
-        graph = resolve(find_network("resnet")(**options).to_proto())
+def test_only_pynetbuilders_kinds_have_biases_in_front_of_batch_norm() -> None:
+    for name, count in (("resnet50", 53), ("se_resnet50", 0)):
+        graph = resolve(find_network(name)().to_proto())
         assert sum(len(layer.blobs) == 2 for layer in graph.layers
                    if layer.type == "Convolution") == count
-    graph = resolve(find_network("resnet")(main_branch="inception", bias_term=False,
-                                           blocks=(1,)).to_proto())
-    assert {len(one.blobs) for one in graph.layers if one.type == "Convolution"} == {1}
 
 
 def test_every_name_is_its_options() -> None:
@@ -168,7 +165,7 @@ def test_every_name_is_its_options() -> None:
     for name, options in {
         "resnet18": {"main_branch": "normal", "blocks": (2, 2, 2, 2)},
         "resnet152": {"blocks": (3, 8, 36, 3)},
-        "se_resnet50": {"main_branch": "se_bottleneck", "bias_term": False},
+        "se_resnet50": {"main_branch": "se_bottleneck"},
     }.items():
         assert find_network(name)().to_proto() == find_network("resnet")(**options).to_proto()
 

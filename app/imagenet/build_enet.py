@@ -1,0 +1,17 @@
+"""ENet for ImageNet: `netbuilder build enet`, as a script."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import checkout
+
+try:
+    from netbuilder.cli.build import network_command
+    from netbuilder.nets.enet import enet
+except ModuleNotFoundError as missing:
+    checkout.in_environment(missing)
+
+if __name__ == "__main__":
+    network_command(enet).main(prog_name=f"python {sys.argv[0]}")

@@ -1,0 +1,17 @@
+"""Network in network for ImageNet: `netbuilder build nin`, as a script."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import checkout
+
+try:
+    from netbuilder.cli.build import network_command
+    from netbuilder.nets.nin import nin
+except ModuleNotFoundError as missing:
+    checkout.in_environment(missing)
+
+if __name__ == "__main__":
+    network_command(nin).main(prog_name=f"python {sys.argv[0]}")
