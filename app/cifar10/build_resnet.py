@@ -9,7 +9,7 @@ import checkout
 
 try:
     from netbuilder.cli.build import network_command
-    from netbuilder.nets.resnet import resnet_cifar10
+    from netbuilder.nets.resnet_cifar10 import resnet_cifar10
 except ModuleNotFoundError as missing:
     checkout.in_environment(missing)
 

@@ -29,7 +29,7 @@ class SqueezeExcite(BaseLego):
                       num_output=channels // self.ratio),
             LayerLego("ReLU", name=f"relu_{self.name}_squeeze"),
             LayerLego("InnerProduct", name=f"fc_{self.name}_excite", num_output=channels),
-            LayerLego("Sigmoid", name=f"gate_{self.name}", in_place=True),
+            LayerLego("Sigmoid", name=f"gate_{self.name}"),
         ]).attach(netspec, bottom)
         scale = LayerLego("Scale", name=f"gated_{self.name}", axis=0, bias_term=False,
                           in_place=False)

@@ -69,7 +69,6 @@ class InceptionBranch(BaseLego):
     name: str
     num_output: int
     stride: int = 1
-    bias_term: bool = True
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
         if self.num_output % 16:
@@ -78,20 +77,21 @@ class InceptionBranch(BaseLego):
         name = f"{self.name}_inception"
         out, narrow = self.num_output // 4, self.num_output * 3 // 16
         branches = [
-            self._conv(f"{name}_br1by1", out, 1, self.stride),
-            Chain(links=[self._conv(f"{name}_br3by3_reduce", narrow, 1),
-                         self._conv(f"{name}_br3by3_expand", out, 3, self.stride)]),
-            Chain(links=[self._conv(f"{name}_br2_3by3_reduce", narrow, 1),
-                         self._conv(f"{name}_br2_3by3_expand_1", out, 3),
-                         self._conv(f"{name}_br2_3by3_expand_2", out, 3, self.stride)]),
+            _conv(f"{name}_br1by1", out, 1, self.stride),
+            Chain(links=[_conv(f"{name}_br3by3_reduce", narrow, 1),
+                         _conv(f"{name}_br3by3_expand", out, 3, self.stride)]),
+            Chain(links=[_conv(f"{name}_br2_3by3_reduce", narrow, 1),
+                         _conv(f"{name}_br2_3by3_expand_1", out, 3),
+                         _conv(f"{name}_br2_3by3_expand_2", out, 3, self.stride)]),
             Chain(links=[max_pool_same(f"{name}_pool"),
-                         self._conv(f"{name}_pool_expand", out, 1, self.stride)]),
+                         _conv(f"{name}_pool_expand", out, 1, self.stride)]),
         ]
         return Parallel(name=name, branches=branches).attach(netspec, bottom)
 
-    def _conv(self, name: str, num_output: int, size: int, stride: int = 1) -> BaseLego:
-        return ConvBNReLU(name=name, num_output=num_output, kernel_size=size, pad=size // 2,
-                          stride=stride, bias_term=self.bias_term)
+
+def _conv(name: str, num_output: int, size: int, stride: int = 1) -> BaseLego:
+    return ConvBNReLU(name=name, num_output=num_output, kernel_size=size, pad=size // 2,
+                      stride=stride)
 
 
 def max_pool_same(name: str) -> LayerLego:

@@ -88,7 +88,8 @@ class Block(NamedTuple):
     """A row of MAIN_BRANCHES: a kind of residual block, as makers of the legos that it is made of.
 
     Each gets the ``name`` of what it makes; ``branch`` and ``projection`` a convolution's sizes
-    too. ``width`` is that of such a block in the first stage of a network for ImageNet.
+    too. ``width`` is that of such a block in the first stage of a network for ImageNet;
+    ``bias_term`` tells whether convolutions have biases, though batch norm takes them away again.
     """
 
     branch: Maker
@@ -98,11 +99,13 @@ class Block(NamedTuple):
     join: Maker = EltwiseReLU
     end: Maker = _nothing  # follows the last block of a network
     width: int = 64
+    bias_term: bool = True
 
 
-def convs(*steps: Step, **parts: Any) -> Block:
+def convs(*steps: Step, bias_term: bool = True, **parts: Any) -> Block:
     """A row whose main branch is a ConvBranch of these steps."""
-    return Block(partial(ConvBranch, steps=steps), **parts)
+    branch = partial(ConvBranch, steps=steps, bias_term=bias_term)
+    return Block(branch, bias_term=bias_term, **parts)
 
 
 NORMAL = (
@@ -118,7 +121,7 @@ BOTTLENECK = (
 # nothing follows the sum but at the end of the network.
 PRE_ACTIVATION: dict[str, Any] = {
     "start": lambda name: BNReLU(name=f"{name}_preact"), "projection": Conv, "join": _sum,
-    "end": BNReLU}
+    "end": BNReLU, "bias_term": False}
 
 # Layers are called WIDTHbyHEIGHT, as in the released models: branch_3by1a is 1 high and 3 wide.
 MAIN_BRANCHES: dict[str, Block] = {
@@ -149,10 +152,10 @@ MAIN_BRANCHES: dict[str, Block] = {
         Step("_branch2a", (1, 1), narrow=2),
         Step("_branch2b", (3, 3), narrow=2, strides=BOTH, group=32),
         Step("_branch2c", (1, 1), unit=ConvBN),
-        width=256,
+        width=256, bias_term=False,
     ),
-    "se_normal": convs(*NORMAL, gate=SqueezeExcite),
-    "se_bottleneck": convs(*BOTTLENECK, gate=SqueezeExcite, width=256),
+    "se_normal": convs(*NORMAL, gate=SqueezeExcite, bias_term=False),
+    "se_bottleneck": convs(*BOTTLENECK, gate=SqueezeExcite, width=256, bias_term=False),
 }
 
 
@@ -176,7 +179,6 @@ class Shortcut(BaseLego):
     main_branch: str
     num_output: int
     stride: int = 1
-    bias_term: bool = True
     dropout_ratio: float = 0.0
     activated: bool = False
 
@@ -188,13 +190,13 @@ class Shortcut(BaseLego):
         main = branch.attach(netspec, begun)
         main = single(block.gate(name=self.name).attach(netspec, main))
         if shape_of(straight) != shape_of(main):
-            projection = self._made(block.projection, f"{self.name}_proj_shortcut", kernel_size=1)
+            projection = self._made(block.projection, f"{self.name}_proj_shortcut", kernel_size=1,
+                                    bias_term=block.bias_term)
             straight = projection.attach(netspec, begun)
         return block.join(name=self.name).attach(netspec, [straight, main])
 
     def _made(self, maker: Maker, name: str, **more: Any) -> BaseLego:
-        return maker(name=name, num_output=self.num_output, stride=self.stride,
-                     bias_term=self.bias_term, **more)
+        return maker(name=name, num_output=self.num_output, stride=self.stride, **more)
 
     def _dropout(self) -> dict[str, float]:
         return {"dropout_ratio": self.dropout_ratio} if self.dropout_ratio else {}

@@ -36,3 +36,10 @@ def multiple_of(factor: int, **sizes: int) -> None:
             below, above = size // factor * factor, max(size // factor + 1, 1) * factor
             nearest = f"{below} or {above}" if below > 0 else above
             raise BuildError(f"{name} is {size}; it must be a multiple of {factor}: {nearest}")
+
+
+def check_share(**shares: float) -> None:
+    """BuildError that names the first of the shares that is below 0, or not below 1."""
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise BuildError(f"{name} is {share}; it must be at least 0 and below 1")

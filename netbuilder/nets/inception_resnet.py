@@ -41,8 +41,8 @@ class Sizes(NamedTuple):
                 f"({self.smallest} or {self.smallest + 1}, and {self.period} more, and so on)")
 
 
-# Where every division by 2 is exact, so that what stands side by side agrees; and where the
-# auxiliary classifier's pooling of 5x5 by steps of 3 is exact too.
+# Where every pooling divides exactly, so that it makes no difference how it rounds; and where the
+# auxiliary classifier's, of 5x5 by steps of 3, does so too.
 SIZES, AUX_SIZES = Sizes(75, 32), Sizes(107, 96)
 
 MISPRINTS = (
@@ -186,8 +186,8 @@ def _check(chosen: Variant, corrected: bool, crop_size: int, aux: bool) -> None:
         raise BuildError(MISPRINTS)
     if not SIZES.fits(crop_size):
         why = ("the last windows would be larger than their maps" if crop_size < SIZES.smallest
-               else "poolings and convolutions side by side would differ in size, since Caffe "
-                    "rounds up for one and down for the other")
+               else "Caffe's poolings would round sizes up, where the convolutions beside them, "
+                    "and the network as it was trained, round down")
         raise BuildError(f"crop_size is {crop_size}: {why}; {SIZES.nearest(crop_size)}")
     if aux and not chosen.aux:
         raise BuildError("aux: only the variant slim was trained with an auxiliary classifier")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
 from netbuilder.errors import BuildError
-from netbuilder.lego.base import LayerLego
+from netbuilder.lego.base import BaseLego, LayerLego
 from netbuilder.lego.classifier import EndPool, FCStage
 from netbuilder.lego.conv import ConvBNReLU
 from netbuilder.lego.residual import MAIN_BRANCHES, Shortcut, main_branch
@@ -21,7 +21,6 @@ from netbuilder.spec import NetSpec, Top
 MODELS = "https://github.com/jay-mahadeokar/pynetbuilder/tree/master/models"
 
 BRANCH = Option(f"kind of the blocks' main branch: {', '.join(MAIN_BRANCHES)}", ("-m",))
-BIAS = Option("give convolutions biases, though batch norm takes them away again")
 
 
 class Trained(NamedTuple):
@@ -89,7 +88,6 @@ def resnet(
         "the bottleneck kinds, 64 for the others", ("-n",), stage1_width,
         "the paper's width for this main branch")] = None,
     fc_layers: Annotated[bool, Option("end with 1x1 convolutions of 2048 and 4096")] = False,
-    bias_term: Annotated[bool, BIAS] = True,
     num_classes: Annotated[int, CLASSES] = 1000,
     crop_size: Annotated[int, CROP] = 224,
 ) -> NetSpec:
@@ -101,17 +99,20 @@ def resnet(
     net = NetSpec()
     top = input_layer(net, crop_size)
     net.comment("The stem: a wide convolution and pooling.")
-    top = ConvBNReLU(name="1", num_output=64, kernel_size=7, stride=2, pad=3,
-                     bias_term=bias_term).attach(net, top)
+    top = stem(main_branch, num_output=64, kernel_size=7, stride=2, pad=3).attach(net, top)
     top = LayerLego("Pooling", name="pool1", pool="MAX", kernel_size=3, stride=2).attach(net, top)
-    top = stages(net, top, blocks, main_branch=main_branch, width=num_output_stage1,
-                 bias_term=bias_term)
+    top = stages(net, top, blocks, main_branch=main_branch, width=num_output_stage1)
     net.comment("The classifier.")
     if fc_layers:
         FCStage(num_classes=num_classes).attach(net, top)
     else:
         classifier(net, top, num_classes)
     return net
+
+
+def stem(kind: str, **sizes: Any) -> BaseLego:
+    """The convolution in front of blocks of this kind."""
+    return ConvBNReLU(name="1", bias_term=main_branch(kind).bias_term, **sizes)
 
 
 def stages(net: NetSpec, top: Top, blocks: tuple[int, ...], *, width: int, **block: Any) -> Top:
@@ -147,25 +148,24 @@ DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
     200: ("bottleneck", (3, 24, 36, 3))}
 
 
-def _deep(name: str, depth: int, about: str, *reported: Reported, kind: str = "",
-          **preset: Any) -> None:
+def _deep(name: str, depth: int, about: str, kind: str, *reported: Reported) -> None:
     branch, blocks = DEPTHS[depth]
-    variant(f"{name}{depth}", resnet, f"Residual network of {depth} layers for ImageNet{about}",
-            {"main_branch": kind + branch, "blocks": blocks, **preset}, reported)
+    variant(f"{name}{depth}", resnet, f"{about} of {depth} layers",
+            {"main_branch": kind + branch, "blocks": blocks}, reported)
 
 
-for _depth in (18, 34, 50, 101, 152):
-    _deep("resnet", _depth, "", *([RESNET_50] if _depth == 50 else []))
-_deep("preact_resnet", 50, ", pre-activation", kind="preact_", bias_term=False)
-_deep("preact_resnet", 152, ", pre-activation", Reported(
-    "ResNet-152 pre-activation", {}, 0.789, 0.945, "320x320 center crop, arXiv 1603.05027"),
-    kind="preact_", bias_term=False)
-_deep("preact_resnet", 200, ", pre-activation", Reported(
-    "ResNet-200 pre-activation", {}, 0.793, 0.947, "320x320 center crop, arXiv 1603.05027"),
-    kind="preact_", bias_term=False)
-_deep("resnext", 50, ", 32 groups of width 4", Reported(
-    "ResNeXt-50 (32 x 4d)", {}, 0.778, about="224x224 center crop, arXiv 1611.05431"),
-    kind="resnext_", bias_term=False)
-_deep("se_resnet", 50, ", squeeze and excitation", Reported(
-    "SE-ResNet-50", {}, 0.7671, 0.9338, "224x224 center crop, arXiv 1709.01507"),
-    kind="se_", bias_term=False)
+PLAIN, PREACT = "Residual network", "Pre-activation residual network"
+AT_224, AT_320 = "224x224 center crop, arXiv ", "320x320 center crop, arXiv "
+
+for _depth in (18, 34, 101, 152):
+    _deep("resnet", _depth, PLAIN, "")
+_deep("resnet", 50, PLAIN, "", RESNET_50)
+_deep("preact_resnet", 50, PREACT, "preact_")
+_deep("preact_resnet", 152, PREACT, "preact_",
+      Reported("ResNet-152 pre-activation", {}, 0.789, 0.945, AT_320 + "1603.05027"))
+_deep("preact_resnet", 200, PREACT, "preact_",
+      Reported("ResNet-200 pre-activation", {}, 0.793, 0.947, AT_320 + "1603.05027"))
+_deep("resnext", 50, "ResNeXt (32 x 4d)", "resnext_",
+      Reported("ResNeXt-50 (32 x 4d)", {}, 0.778, about=AT_224 + "1611.05431"))
+_deep("se_resnet", 50, "Squeeze and excitation residual network", "se_",
+      Reported("SE-ResNet-50", {}, 0.7671, 0.9338, AT_224 + "1709.01507"))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from netbuilder.lego.conv import ConvBNReLU
-from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
+from netbuilder.nets.common import CLASSES, CROP, check_share, check_sizes, input_layer
 from netbuilder.nets.datasets import CIFAR10, CIFAR10_STD
 from netbuilder.nets.registry import Option, Reported, network
-from netbuilder.nets.resnet import BIAS, BRANCH, MODELS, Trained, classifier, stages
+from netbuilder.nets.resnet import BRANCH, MODELS, Trained, classifier, stages, stem
 from netbuilder.spec import NetSpec
 
 PREACT = Trained("preact_resnet_cifar10", CIFAR10)
@@ -23,7 +22,7 @@ def trained(options: Mapping[str, Any]) -> Trained:
 
 
 def _preact(name: str, branch: str, width: int, top1: float) -> Reported:
-    options = {"main_branch": branch, "n": 18, "width": width, "bias_term": False}
+    options = {"main_branch": branch, "n": 18, "width": width}
     return Reported(name, options, top1, about="median of 5 runs, arXiv 1603.05027")
 
 
@@ -42,19 +41,18 @@ def resnet_cifar10(
                              "(normal) or 9n+2 (bottleneck)", ("-n", "--N"))] = 3,
     width: Annotated[int, Option("factor on the blocks' output widths of 16, 32 and 64")] = 1,
     dropout_ratio: Annotated[float, DROPOUT] = 0.0,
-    bias_term: Annotated[bool, BIAS] = True,
     num_classes: Annotated[int, CLASSES] = 10,
     crop_size: Annotated[int, CROP] = 32,
 ) -> NetSpec:
     """Residual network for CIFAR-10."""
     check_sizes(width=width, num_classes=num_classes, crop_size=crop_size)
+    check_share(dropout_ratio=dropout_ratio)
     net = NetSpec()
     top = input_layer(net, crop_size)
     net.comment("The stem.")
-    top = ConvBNReLU(name="1", num_output=16, kernel_size=3, pad=1, bias_term=bias_term).attach(
-        net, top)
+    top = stem(main_branch, num_output=16, kernel_size=3, pad=1).attach(net, top)
     top = stages(net, top, (n, n, n), main_branch=main_branch, width=16 * width,
-                 bias_term=bias_term, dropout_ratio=dropout_ratio)
+                 dropout_ratio=dropout_ratio)
     net.comment("The classifier.")
     classifier(net, top, num_classes)
     return net
@@ -84,4 +82,4 @@ def wide_resnet(
     """Wide residual network for CIFAR-10, pre-activation."""
     return resnet_cifar10(
         main_branch="preact_normal", n=n, width=width, dropout_ratio=dropout_ratio,
-        bias_term=False, num_classes=num_classes, crop_size=crop_size)
+        num_classes=num_classes, crop_size=crop_size)

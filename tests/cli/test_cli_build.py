@@ -197,8 +197,8 @@ def test_a_refusal_is_one_line(flags: str) -> None:
 def test_an_unknown_network_is_one_line_too() -> None:
     done = run("resnt")
     assert done.exit_code == 2
-    assert done.stderr == (
-        'error: unknown network "resnt"; did you mean "resnet"? Known: resnet, resnet_cifar10\n')
+    assert done.stderr.startswith('error: unknown network "resnt"; did you mean "resnet"? Known: ')
+    assert done.stderr.count("\n") == 1
 
 
 # The scripts.

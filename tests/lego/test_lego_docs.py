@@ -14,6 +14,8 @@ start = NetSpec()
 start.data = L.Input(shape=dict(dim=[1, 3, 8, 8]))
 block = Shortcut(name="y", main_branch="normal_5by5", num_output=3)
 assert block.attach(start, start.data).shape == (1, 3, 8, 8)
+Shortcut(name="z", main_branch="se_5by5", num_output=16).attach(start, start.data)
+assert "gated_z" in start
 assert ConvPool(name="x", num_output=2).attach(start, start.data).shape == (1, 2, 4, 4)
 assert tiny(width=5).fc10.shape == (1, 10)
 """

@@ -14,6 +14,7 @@ from netbuilder.lego import (
     MAIN_BRANCHES,
     SOURCES,
     BaseLego,
+    BNReLU,
     Branches,
     Chain,
     Conv,
@@ -26,6 +27,7 @@ from netbuilder.lego import (
     EndPool,
     ENetBottleneck,
     ENetStem,
+    FCReLU,
     FCStage,
     Fire,
     Hdf5,
@@ -41,6 +43,7 @@ from netbuilder.lego import (
     Parallel,
     Shortcut,
     SpatialDropout,
+    SqueezeExcite,
     TorchConv,
     TorchLinear,
     TorchMaxPool,
@@ -48,6 +51,7 @@ from netbuilder.lego import (
     ZeroPad,
     legos,
 )
+from netbuilder.lego.conv import joined, slashed
 from netbuilder.lego.inception_resnet import Convolution, average_pool, halving_pool
 from netbuilder.lego.residual import Step
 from netbuilder.proto import caffe_pb2
@@ -86,8 +90,12 @@ ROWS = {
     "EltwiseReLU": Row(EltwiseReLU(name="e"), (2, 16, 9, 9), "eltwise_e relu_e", 3),
     "ConvBranch": Row(ConvBranch(name="b", num_output=8, stride=2,
                                  steps=(Step("_x", (3, 1), strides=(True, False)),
-                                        Step("_y", (1, 1), narrow=2, relu=False))),
+                                        Step("_y", (1, 1), narrow=2, unit=ConvBN))),
                       (2, 4, 5, 9), "conv_b_x bn_b_x scale_b_x relu_b_x conv_b_y bn_b_y scale_b_y"),
+    "BNReLU": Row(BNReLU(name="b"), (2, 16, 9, 9), "bn_b scale_b relu_b"),
+    "SqueezeExcite": Row(SqueezeExcite(name="g", ratio=4), (2, 16, 9, 9),
+                         "pool_g fc_g_squeeze relu_g_squeeze fc_g_excite gate_g gated_g"),
+    "FCReLU": Row(FCReLU(name="1", num_output=8), (2, 8), "fc_1 relu_1 drop_1"),
     "Shortcut": Row(Shortcut(name="s", main_branch="normal", num_output=16), (2, 16, 9, 9),
                     "conv_s_branch2a bn_s_branch2a scale_s_branch2a relu_s_branch2a "
                     "conv_s_branch2b bn_s_branch2b scale_s_branch2b eltwise_s relu_s"),
@@ -266,6 +274,17 @@ def test_in_place_can_be_refused() -> None:
     net, (bottom,) = start()
     LayerLego("ReLU", name="r", in_place=False).attach(net, bottom)
     assert list(layer(net, "r").top) == ["r"]
+
+
+def test_layers_are_called_as_the_released_nets_call_them() -> None:
+    net, (bottom,) = start()
+    top = ConvBNReLU(name="1_1", num_output=8, kernel_size=1, naming=joined).attach(net, bottom)
+    top = FCReLU(name="6", num_output=8, naming=joined).attach(net, top)
+    ConvReLU(name="a/1x1", num_output=8, kernel_size=1, naming=slashed).attach(net, bottom)
+    FCReLU(name="a/fc", num_output=8, naming=slashed).attach(net, bottom)
+    assert [one.name for one in net.to_proto().layer][1:] == [
+        "conv1_1", "bn1_1", "scale1_1", "relu1_1", "fc6", "relu6", "drop6", "a/1x1", "a/relu_1x1",
+        "a/fc", "a/relu_fc", "a/drop_fc"]
 
 
 def test_own_learning_rates() -> None:

@@ -186,6 +186,7 @@ def twin_trains(model: nn.Module, images: torch.Tensor) -> list[float]:
     return [loss.item() for loss in losses]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("engine", ["caffe", "ours"])
 def test_same_gradients_and_statistics_in_training(
