@@ -13,7 +13,7 @@ from netbuilder.lego.base import Chain, LayerLego, several, shape_of
 from netbuilder.lego.classifier import EndPool
 from netbuilder.lego.inception_resnet import Branches, Convolution, InceptionResidual, made
 from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
-from netbuilder.nets.datasets import IMAGENET
+from netbuilder.nets.datasets import IMAGENET, IMAGENET_STD
 from netbuilder.nets.inception_resnet_tables import ALIKE, Variant, one_variant
 from netbuilder.nets.registry import Dataset, Option, Reported, network
 from netbuilder.spec import NetSpec, Top
@@ -41,8 +41,8 @@ class Sizes(NamedTuple):
                 f"({self.smallest} or {self.smallest + 1}, and {self.period} more, and so on)")
 
 
-# Where every division by 2 is exact, so that what stands side by side agrees; and where the
-# auxiliary classifier's pooling of 5x5 by steps of 3 is exact too.
+# Where every pooling divides exactly, so that it makes no difference how it rounds; and where the
+# auxiliary classifier's, of 5x5 by steps of 3, does so too.
 SIZES, AUX_SIZES = Sizes(75, 32), Sizes(107, 96)
 
 MISPRINTS = (
@@ -62,9 +62,14 @@ def dataset(options: Mapping[str, Any]) -> Dataset:
     if options["variant"] == "slim":
         stored = round(options["crop_size"] / 0.875)
         return IMAGENET._replace(mean_value=(127.5,), scale=1 / 127.5, stored_size=stored)
-    return IMAGENET._replace(
-        mean_value=(103.53, 116.28, 123.675), std_value=(57.375, 57.12, 58.395),
-        stored_size=round(options["crop_size"] * 328 / 299))
+    return IMAGENET_STD._replace(stored_size=round(options["crop_size"] * 328 / 299))
+
+
+def settings(options: Mapping[str, Any]) -> Mapping[str, str]:
+    """The settings of the re-training; TF-slim's network has one recipe only."""
+    if options["variant"] == "slim":
+        return {}
+    return {name: f"{RECIPE}_{name}" for name in ("1", "2", "3", "paper")}
 
 
 def _chosen(options: Mapping[str, Any]) -> Variant:
@@ -180,9 +185,10 @@ def _check(chosen: Variant, corrected: bool, crop_size: int, aux: bool) -> None:
     if not corrected:
         raise BuildError(MISPRINTS)
     if not SIZES.fits(crop_size):
-        raise BuildError(f"crop_size is {crop_size}: poolings and convolutions side by side would "
-                         f"differ in size, since Caffe rounds up for one and down for the other; "
-                         f"{SIZES.nearest(crop_size)}")
+        why = ("the last windows would be larger than their maps" if crop_size < SIZES.smallest
+               else "Caffe's poolings would round sizes up, where the convolutions beside them, "
+                    "and the network as it was trained, round down")
+        raise BuildError(f"crop_size is {crop_size}: {why}; {SIZES.nearest(crop_size)}")
     if aux and not chosen.aux:
         raise BuildError("aux: only the variant slim was trained with an auxiliary classifier")
     if aux and not AUX_SIZES.fits(crop_size):

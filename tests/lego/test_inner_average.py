@@ -31,7 +31,7 @@ for job in jobs:
 """
 
 # Height, width and kernel: maps smaller than the kernel, one row, even sizes.
-CASES = [case for case in product((1, 2, 5, 8), (1, 3, 8), (1, 3, 5))]
+CASES = list(product((1, 2, 5, 8), (1, 3, 8), (1, 3, 5)))
 
 
 def text(height: int, width: int, kernel: int) -> str:

@@ -15,6 +15,7 @@ from netbuilder.lego import (
     SOURCES,
     BaseLego,
     BNReLU,
+    Branches,
     Chain,
     Conv,
     ConvBN,
@@ -33,6 +34,8 @@ from netbuilder.lego import (
     ImageList,
     Inception,
     InceptionBranch,
+    InceptionResidual,
+    InnerAverage,
     LayerLego,
     Lmdb,
     Memory,
@@ -49,6 +52,7 @@ from netbuilder.lego import (
     legos,
 )
 from netbuilder.lego.conv import joined, slashed
+from netbuilder.lego.inception_resnet import Convolution, average_pool, halving_pool
 from netbuilder.lego.residual import Step
 from netbuilder.proto import caffe_pb2
 from netbuilder.spec import L, NetSpec, Top
@@ -100,6 +104,18 @@ ROWS = {
     "Inception": Row(Inception(name="i", conv_1by1=1, reduce_3by3=2, conv_3by3=3, reduce_5by5=4,
                                conv_5by5=5, pool_proj=6, unit=ConvReLU), (2, 15, 9, 9),
                      "conv_i_br1by1 ... i_concat"),
+    "InnerAverage": Row(InnerAverage(name="p"), (2, 16, 9, 9),
+                        "p_padded p_ones p_share p_inverse p"),
+    "Branches": Row(Branches(name="b", table=((halving_pool,), (Convolution(4, 1), Convolution(
+        8, (1, 3)), Convolution(8, 3, 2, valid=True))), unit=ConvReLU), (2, 24, 4, 4),
+        "pool_b_br1_1 conv_b_br2_1 relu_b_br2_1 conv_b_br2_2 relu_b_br2_2 conv_b_br2_3 "
+        "relu_b_br2_3 b_concat"),
+    "InceptionResidual": Row(InceptionResidual(
+        name="r", table=((Convolution(4, 1),), (average_pool,)), unit=Conv, up=Conv),
+                             (2, 16, 9, 9),
+                             "conv_r_br1_1 pool_r_br2_1_padded pool_r_br2_1_ones "
+                             "pool_r_br2_1_share pool_r_br2_1_inverse pool_r_br2_1 r_concat "
+                             "conv_r_up eltwise_r relu_r"),
     "Fire": Row(Fire(name="f", squeeze=4, expand=8, unit=ConvReLU), (2, 16, 9, 9),
                 "conv_f_squeeze_1by1 relu_f_squeeze_1by1 conv_f_expand_1by1 relu_f_expand_1by1 "
                 "conv_f_expand_3by3 relu_f_expand_3by3 f_concat"),

@@ -1,8 +1,8 @@
-"""Runs a net of Inputs through pycaffe's API, in either engine: ``logits_driver.py engine jobs.json``.
+"""Runs nets of Inputs through pycaffe's API: ``logits_driver.py engine jobs.json``.
 
-A job has ``net``, a prototxt, ``phase``, ``arrays``, an .npz (``data/BLOB``, ``param/LAYER/INDEX``),
-and ``out``, the .npz for ``data/BLOB`` of the net's outputs; in TRAIN also for every ``grad/LAYER/
-INDEX`` and ``param/LAYER/INDEX`` after one pass forward and backward.
+A job has ``net``, a prototxt, ``phase``, ``arrays``, an .npz (``data/BLOB`` and
+``param/LAYER/INDEX``), and ``out``, the .npz for ``data/BLOB`` of the net's outputs; in TRAIN also
+for every ``grad/LAYER/INDEX`` and ``param/LAYER/INDEX`` after one pass forward and backward.
 """
 
 import importlib
@@ -27,8 +27,9 @@ def run(caffe, job):
         net.backward()
         for layer, blobs in net.params.items():
             for index, blob in enumerate(blobs):
-                found["grad/%s/%d" % (layer, index)] = blob.diff.copy()
-                found["param/%s/%d" % (layer, index)] = blob.data.copy()
+                place = "/".join((layer, str(index)))
+                found["grad/" + place] = blob.diff.copy()
+                found["param/" + place] = blob.data.copy()
     np.savez(job["out"], **found)
 
 
