@@ -99,6 +99,7 @@ def test_the_text_is_for_people() -> None:
     assert comments == [
         "# The data: an LMDB of Datum, as Caffe's convert_imageset writes it.",
         "# Put the folder of yours into `source`.",
+        "# Images are stored with 256 on the shorter side; 224 are cropped out.",
         "# The stem: a wide convolution and pooling.",
         "# Stage 0: 3 x bottleneck, 256 outputs.", "# Stage 1: 4 x bottleneck, 512 outputs.",
         "# Stage 2: 6 x bottleneck, 1024 outputs.", "# Stage 3: 3 x bottleneck, 2048 outputs.",

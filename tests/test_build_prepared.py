@@ -175,7 +175,7 @@ def test_the_setting_chooses_recipe_and_result() -> None:
     slow = " ".join(files(setting="slow")["README.md"].split())
     assert "slow: top-1 accuracy 0.5, top-5 accuracy 0.7 on" in slow
     assert "validation set, ten crops." in slow
-    with pytest.raises(BuildError, match='no training setting "fst"; did you mean "fast"'):
+    with pytest.raises(BuildError, match='with these options has no training setting "fst"; did you mean "fast"'):
         files(setting="fst")
 
 

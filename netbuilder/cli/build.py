@@ -72,9 +72,10 @@ def file_options() -> dict[str, click.Option]:
 
 def setting_options(network: Network) -> dict[str, click.Option]:
     """The choice of a training setting, where the network was trained in several ways."""
-    if not network.settings:
+    settings = network.settings({})
+    if not settings:
         return {}
-    return _by_name(_option("--setting", type=click.Choice(list(network.settings)),
+    return _by_name(_option("--setting", type=click.Choice(list(settings)),
                             help="Train as in this published setting."))
 
 

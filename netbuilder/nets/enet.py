@@ -14,7 +14,14 @@ from netbuilder.lego.base import Chain
 from netbuilder.lego.classifier import EndPool
 from netbuilder.lego.enet import ENetBottleneck, ENetStem
 from netbuilder.lego.torch7 import TorchLinear
-from netbuilder.nets.common import CLASSES, CROP, check_sizes, input_layer
+from netbuilder.nets.common import (
+    CLASSES,
+    CROP,
+    at_least,
+    check_sizes,
+    input_layer,
+    multiple_of,
+)
 from netbuilder.nets.datasets import IMAGENET_TORCH
 from netbuilder.nets.registry import Option, Reported, network, variant
 from netbuilder.spec import NetSpec, Top
@@ -52,7 +59,7 @@ def enet(
     """ENet for ImageNet."""
     check_sizes(num_classes=num_classes, passes=passes, blocks_stage1=blocks_stage1)
     _check(version, width, dropout_ratios)
-    check_multiple("crop_size", crop_size, 2 ** (3 + passes))
+    multiple_of(2 ** (3 + passes), crop_size=crop_size)
     net = NetSpec()
     early, late = ({"dropout": dropout, "dropout_ratio": ratio} for ratio in dropout_ratios)
     net.comment("The stem.")
@@ -79,17 +86,8 @@ def _check(version: int, width: int, dropout_ratios: tuple[float, ...]) -> None:
     if len(dropout_ratios) != 2 or not all(0 <= ratio < 1 for ratio in dropout_ratios):
         raise BuildError(f"dropout_ratios is {' '.join(map(str, dropout_ratios))}; give two "
                          f"numbers from 0 to below 1")
-    check_multiple("width", width, 4, least=16)
-
-
-def check_multiple(name: str, value: int, of: int, least: int = 0) -> None:
-    """BuildError that names the nearest multiples, for a value that is none, or below the least."""
-    least = max(least, of)
-    if value % of or value < least:
-        below = value // of * of
-        near = [str(one) for one in (below, below + of) if one >= least] or [str(least)]
-        raise BuildError(f"{name} is {value}; it must be a multiple of {of}, {least} or more, "
-                         f"such as {' or '.join(near)}")
+    at_least(16, width=width)  # the stem's outputs, a quarter, are more than the image's channels
+    multiple_of(4, width=width)
 
 
 def _pass(net: NetSpec, top: Top, stage: int, *, widths: tuple[int, int], **late: object) -> Top:

@@ -53,6 +53,9 @@ MISPRINTS = (
     "have 2048; it was trained with 256, 256 and 256. Leave --no-corrected away")
 
 
+SETTINGS = {name: f"{RECIPE}_{name}" for name in ("1", "2", "3", "paper")}
+
+
 def dataset(options: Mapping[str, Any]) -> Dataset:
     """ImageNet as each variant took it. For 299 the stored images are of 328, or of 342: TF-slim
     tests on the middle 87.5 % of an image."""
@@ -76,7 +79,7 @@ def _has_aux(options: Mapping[str, Any]) -> bool:
     "inception_resnet_v2",
     dataset=dataset,
     recipe=lambda options: f"{RECIPE}_slim" if options["variant"] == "slim" else f"{RECIPE}_1",
-    settings={name: f"{RECIPE}_{name}" for name in ("1", "2", "3", "paper")},
+    settings=lambda options: SETTINGS if options["variant"] == "seed" else {},
     source="https://github.com/lim0606/torch-inception-resnet-v2",
     aux_weight=0.4,
     reported=(

@@ -95,12 +95,12 @@ class Network:
     def __init__(
         self, function: Callable[..., NetSpec], name: str, *, dataset: ByOptions[Dataset],
         recipe: ByOptions[str], source: str, reported: Sequence[Reported] = (),
-        settings: Mapping[str, str] | None = None, aux_weight: float = 0.0,
+        settings: ByOptions[Mapping[str, str]] | None = None, aux_weight: float = 0.0,
         description: str = "", preset: Mapping[str, Any] | None = None,
     ) -> None:
         self.function, self.name = function, name
         self._dataset, self._recipe, self.source = dataset, recipe, source
-        self.reported, self.settings, self.aux_weight = reported, settings or {}, aux_weight
+        self.reported, self._settings, self.aux_weight = reported, settings or {}, aux_weight
         self.preset = preset or {}
         self.description = description or (function.__doc__ or "").partition("\n")[0].rstrip(".")
 
@@ -112,10 +112,15 @@ class Network:
         """The name of its recipe; BuildError for a training setting that it does not have."""
         if setting is None:
             return self._by_options(self._recipe, options)
-        if setting not in self.settings:
-            raise BuildError(f'{self.name} has no training setting "{setting}"'
-                             f"{one_of(setting, self.settings)}")
-        return self.settings[setting]
+        known = self.settings(options)
+        if setting not in known:
+            raise BuildError(f'{self.name} with these options has no training setting "{setting}"'
+                             f"{one_of(setting, known) if known else ''}")
+        return known[setting]
+
+    def settings(self, options: Mapping[str, Any]) -> Mapping[str, str]:
+        """The names of recipes by those of the training settings that there are."""
+        return self._by_options(self._settings, options)
 
     def _by_options(self, value: Any, options: Mapping[str, Any]) -> Any:
         return value(self.complete(options)) if callable(value) else value
@@ -177,7 +182,7 @@ def variant(name: str, of: Network, description: str, preset: Mapping[str, Any],
     """
     return _registered(Network(
         of.function, name, dataset=of._dataset, recipe=of._recipe, source=source or of.source,
-        reported=reported, settings=of.settings, aux_weight=of.aux_weight,
+        reported=reported, settings=of._settings, aux_weight=of.aux_weight,
         description=description, preset={**of.preset, **preset}))
 
 

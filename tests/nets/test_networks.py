@@ -219,7 +219,7 @@ def test_options_that_describe_no_network(options: dict[str, Any], problem: str)
 
 def used(one: Network) -> list[str]:
     """The recipes of a network, for its own options and for each training setting."""
-    return [one.recipe({}), *one.settings.values(), *(
+    return [one.recipe({}), *one.settings({}).values(), *(
         one.recipe(row.options, row.setting) for row in one.reported)]
 
 
