@@ -175,7 +175,7 @@ def network(name: str, **facts: Any) -> Callable[[Callable[..., NetSpec]], Netwo
 
 
 def variant(name: str, of: Network, description: str, preset: Mapping[str, Any],
-            reported: Sequence[Reported] = (), source: str = "") -> Network:
+            reported: Sequence[Reported] = (), *, source: str = "") -> Network:
     """Registers a network under a further name, with other defaults for some of its options.
 
     ``source`` is where it comes from, if not from where the other does.

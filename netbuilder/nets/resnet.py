@@ -152,7 +152,7 @@ def _deep(name: str, depth: int, about: str, kind: str = "", source: str = "",
           *reported: Reported) -> None:
     branch, blocks = DEPTHS[depth]
     variant(f"{name}{depth}", resnet, f"{about} of {depth} layers",
-            {"main_branch": kind + branch, "blocks": blocks}, reported, source)
+            {"main_branch": kind + branch, "blocks": blocks}, reported, source=source)
 
 
 PREACT, RESNEXT, SE = (f"https://arxiv.org/abs/{number}"
