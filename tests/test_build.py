@@ -150,7 +150,7 @@ def test_transformation_options() -> None:
     options = {"mean_file": "mean.binaryproto", "scale": 0.5, "mirror": False}
     train, test = data_layers(files(data_options=options))
     assert train.transform_param == test.transform_param == caffe_pb2.TransformationParameter(
-        crop_size=32, mean_file="mean.binaryproto", scale=0.5)
+        crop_size=32, mean_file="mean.binaryproto", scale=0.5, force_color=True)
     train, _ = data_layers(files(data_options={"mean_value": (7,)}))
     assert list(train.transform_param.mean_value) == [7]
 

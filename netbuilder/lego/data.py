@@ -75,8 +75,13 @@ class Lmdb(Transformed):
              "Put the folder of yours into `source`.")
 
     def params(self) -> dict[str, Any]:
-        return {"transform_param": self.transform(), "source": self.source,
+        return {"transform_param": {**self.transform(), **self._color()}, "source": self.source,
                 "batch_size": self.batch_size, "backend": "LMDB"}
+
+    def _color(self) -> dict[str, bool]:
+        """Stored files are decoded to three channels; where there is no mean for each, nothing
+        else tells readers of the file how many there are."""
+        return {"force_color": True} if self.channels == 3 and len(self.mean_value) < 3 else {}
 
 
 @lego
