@@ -102,4 +102,5 @@ def _constant(value: float) -> dict[str, Any]:
 
 variant("caffenet", alexnet, "CaffeNet: AlexNet that pools before it normalises",
         {"caffenet": True}, (Reported("BVLC CaffeNet", {}, 0.574, 0.804,
-                                      "center crop, snapshot of iteration 310,000"),))
+                                      "center crop, snapshot of iteration 310,000"),),
+        source=f"{BVLC}/bvlc_reference_caffenet")

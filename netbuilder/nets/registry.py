@@ -175,10 +175,13 @@ def network(name: str, **facts: Any) -> Callable[[Callable[..., NetSpec]], Netwo
 
 
 def variant(name: str, of: Network, description: str, preset: Mapping[str, Any],
-            reported: Sequence[Reported] = ()) -> Network:
-    """Registers a network under a further name, with other defaults for some of its options."""
+            reported: Sequence[Reported] = (), *, source: str = "") -> Network:
+    """Registers a network under a further name, with other defaults for some of its options.
+
+    ``source`` is where it comes from, if not from where the other does.
+    """
     return _registered(Network(
-        of.function, name, dataset=of._dataset, recipe=of._recipe, source=of.source,
+        of.function, name, dataset=of._dataset, recipe=of._recipe, source=source or of.source,
         reported=reported, settings=of._settings, aux_weight=of.aux_weight,
         description=description, preset={**of.preset, **preset}))
 

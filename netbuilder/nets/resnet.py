@@ -148,24 +148,27 @@ DEPTHS: dict[int, tuple[str, tuple[int, ...]]] = {
     200: ("bottleneck", (3, 24, 36, 3))}
 
 
-def _deep(name: str, depth: int, about: str, kind: str, *reported: Reported) -> None:
+def _deep(name: str, depth: int, about: str, kind: str = "", source: str = "",
+          *reported: Reported) -> None:
     branch, blocks = DEPTHS[depth]
     variant(f"{name}{depth}", resnet, f"{about} of {depth} layers",
-            {"main_branch": kind + branch, "blocks": blocks}, reported)
+            {"main_branch": kind + branch, "blocks": blocks}, reported, source=source)
 
 
-PLAIN, PREACT = "Residual network", "Pre-activation residual network"
-AT_224, AT_320 = "224x224 center crop, arXiv ", "320x320 center crop, arXiv "
+PREACT, RESNEXT, SE = (f"https://arxiv.org/abs/{number}"
+                       for number in ("1603.05027", "1611.05431", "1709.01507"))
+AT_224, AT_320 = "224x224 center crop", "320x320 center crop"
 
 for _depth in (18, 34, 101, 152):
-    _deep("resnet", _depth, PLAIN, "")
-_deep("resnet", 50, PLAIN, "", RESNET_50)
-_deep("preact_resnet", 50, PREACT, "preact_")
-_deep("preact_resnet", 152, PREACT, "preact_",
-      Reported("ResNet-152 pre-activation", {}, 0.789, 0.945, AT_320 + "1603.05027"))
-_deep("preact_resnet", 200, PREACT, "preact_",
-      Reported("ResNet-200 pre-activation", {}, 0.793, 0.947, AT_320 + "1603.05027"))
-_deep("resnext", 50, "ResNeXt (32 x 4d)", "resnext_",
-      Reported("ResNeXt-50 (32 x 4d)", {}, 0.778, about=AT_224 + "1611.05431"))
-_deep("se_resnet", 50, "Squeeze and excitation residual network", "se_",
-      Reported("SE-ResNet-50", {}, 0.7671, 0.9338, AT_224 + "1709.01507"))
+    _deep("resnet", _depth, "Residual network")
+_deep("resnet", 50, "Residual network", "", "", RESNET_50)
+for _depth, _reported in {
+    50: (), 152: (Reported("ResNet-152 pre-activation", {}, 0.789, 0.945, AT_320),),
+    200: (Reported("ResNet-200 pre-activation", {}, 0.793, 0.947, AT_320),),
+}.items():
+    _deep("preact_resnet", _depth, "Pre-activation residual network", "preact_", PREACT,
+          *_reported)
+_deep("resnext", 50, "ResNeXt (32 x 4d)", "resnext_", RESNEXT,
+      Reported("ResNeXt-50 (32 x 4d)", {}, 0.778, about=AT_224))
+_deep("se_resnet", 50, "Squeeze and excitation residual network", "se_", SE,
+      Reported("SE-ResNet-50", {}, 0.7671, 0.9338, AT_224))

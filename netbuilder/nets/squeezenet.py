@@ -33,8 +33,8 @@ def squeezenet(
     *,
     width: Annotated[int, Option("outputs of the first convolution", ("-n",))] = 96,
     squeeze: Annotated[int, Option(
-        "outputs to which the first two fire modules squeeze; each two further modules squeeze to "
-        "as many more, and expand to 4 times as many twice", ("-s",))] = 16,
+        "outputs to which fire2 and fire3 squeeze; each two further modules squeeze to as many "
+        "more, and every module gives 8 times as many as it squeezes to", ("-s",))] = 16,
     num_classes: Annotated[int, CLASSES] = 1000,
     crop_size: Annotated[int, CROP] = 227,
 ) -> NetSpec:

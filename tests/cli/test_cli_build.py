@@ -211,6 +211,14 @@ def test_an_unknown_network_is_one_line_too() -> None:
      ["Number of params: 31.57344 Million", "Number of flops: 9191.017152 Million"]),
     ("cifar10/build_resnet.py", "-m bottleneck -n 36 -o out",
      ["Number of params: 0.220944 Million", "Number of flops: 30.73296 Million"]),
+    ("imagenet/build_alexnet.py", "--no-caffenet -o out",
+     ["Number of params: 60.954656 Million", "Number of flops: 724.406816 Million"]),
+    ("imagenet/build_vgg.py", "-b 2 2 3 3 3 -o out",
+     ["Number of params: 138.344128 Million", "Number of flops: 15470.26432 Million"]),
+    ("imagenet/build_squeezenet.py", "-s 16 -o out",
+     ["Number of params: 1.244448 Million", "Number of flops: 861.339936 Million"]),
+    ("imagenet/build_googlenet.py", "--no-aux -o out",
+     ["Number of params: 6.990272 Million", "Number of flops: 1582.671872 Million"]),
 ])
 def test_scripts_work_from_any_folder(
     path: str, flags: str, figures: list[str], tmp_path: Path

@@ -141,6 +141,11 @@ def test_whole_maps_are_dropped(run_caffe: Callable[..., Any], tmp_path: Path) -
         assert_spatial(case.name, case.phase, case, by_us(case, tmp_path / f"ours{name}"))
 
 
+def test_no_gradient_goes_to_the_mask() -> None:
+    product = attached(SpatialDropout(name="d", ratio=0.1), 1, 3, 2, 2).to_proto().layer[-1]
+    assert list(product.propagate_down) == [True, False]
+
+
 def test_an_unknown_kind_of_dropout_is_refused() -> None:
     with pytest.raises(BuildError, match='unknown dropout "torhc"; did you mean "torch"'):
         attached(SpatialDropout(name="d", ratio=0.1, kind="torhc"), 1, 3, 2, 2)

@@ -18,7 +18,7 @@ ROWS = {
         blobs={**STEM, "eltwise_b2_8": (256, 28, 28), "eltwise_b3_0": (256, 14, 14),
                "eltwise_b3_8": (512, 14, 14), "eltwise_b4_0": (512, 7, 7), "pool": (512, 1, 1),
                "fc1000": (1000,)},
-        small=SMALL, rate=0.001),
+        small=SMALL, rate=0.0002),
     "enet": Golden(
         "enet", {"dropout": "inverted"}, layers=458, learned=2_099_508, stored=2_113_629,
         macs=427_196_160, small={**SMALL, "passes": 1}, rate=0.001),
