@@ -207,6 +207,8 @@ def test_an_unknown_network_is_one_line_too() -> None:
 @pytest.mark.parametrize(("path", "flags", "figures"), [
     ("imagenet/build_resnet.py", "-m inception_trick -b 2 2 2 2 -n 64 --fc_layers -o out",
      ["Number of params: 21.585936 Million", "Number of flops: 1434.303312 Million"]),
+    ("imagenet/build_inception_resnet.py", "--setting 1 -o out",
+     ["Number of params: 31.57344 Million", "Number of flops: 9191.017152 Million"]),
     ("cifar10/build_resnet.py", "-m bottleneck -n 36 -o out",
      ["Number of params: 0.220944 Million", "Number of flops: 30.73296 Million"]),
     ("imagenet/build_alexnet.py", "--no-caffenet -o out",
