@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from netbuilder.build import Order, plan
-from netbuilder.nets import find_network
+from netbuilder.nets import find_network, networks
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
 
@@ -58,7 +58,7 @@ def test_pre_activation_on_cifar10_ends_where_the_paper_does() -> None:
 
 @pytest.mark.parametrize(("name", "images"), [
     ("alexnet", 256), ("googlenet", 32), ("squeezenet", 512), ("vgg16", 256), ("resnext50", 256),
-    ("se_resnet50", 1024)])
+    ("se_resnet50", 1024), ("resnet50", 256)])
 def test_the_end_follows_epochs_batch_and_devices(name: str, images: int) -> None:
     """As many images in all, whatever the batch; the steps stay where they are."""
     for more, batch in (({}, images), ({"data_options": {"batch_size": 2 * images}}, 2 * images),
@@ -67,6 +67,19 @@ def test_the_end_follows_epochs_batch_and_devices(name: str, images: int) -> Non
         assert abs(made.max_iter * batch - 10 * 1_281_167) <= batch
         whole = solver(name, **more)
         assert (list(made.stepvalue), made.stepsize) == (list(whole.stepvalue), whole.stepsize)
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_no_recipe_is_deaf_to_epochs(name: str) -> None:
+    """Twice the epochs are twice the iterations, of all solvers together."""
+    few, more = (_iterations(name, epochs) for epochs in (4, 8))
+    assert more == pytest.approx(2 * few, abs=1)
+
+
+def _iterations(name: str, epochs: float) -> int:
+    files = plan(Order(find_network(name), epochs=epochs), "out").files
+    return sum(parse(text, caffe_pb2.SolverParameter()).max_iter
+               for file, text in files.items() if file.startswith("solver"))
 
 
 @pytest.mark.parametrize(("name", "facts"), [
