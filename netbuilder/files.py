@@ -17,14 +17,18 @@ from netbuilder.errors import BuildError
 _MARKED = 4096  # characters at the start of a file in which its mark must stand
 
 
-def write_folder(folder: str, files: Mapping[str, str], mark: str) -> None:
+def write_folder(
+    folder: str, files: Mapping[str, str], mark: str, outdated: str = r"(?!)"
+) -> None:
     """Writes texts into files of these names; scripts (.sh) can be executed.
 
     Behind the first ``mark`` of each text comes the checksum. A file that is there already is
-    replaced only if it still is as this function wrote it. Raises BuildError, with nothing
-    changed, if it is not, and for a folder that cannot be written.
+    replaced only if it still is as this function wrote it; so goes one that is not written again
+    and whose name matches ``outdated``. Raises BuildError, with nothing changed, if it is not,
+    and for a folder that cannot be written.
     """
-    for name in files:
+    old = [name for name in _names(folder) if name not in files and re.fullmatch(outdated, name)]
+    for name in (*files, *old):
         _check(os.path.join(folder, name), mark)
     staging = os.path.join(folder, f".netbuilder-{os.urandom(4).hex()}")
     try:
@@ -34,12 +38,22 @@ def write_folder(folder: str, files: Mapping[str, str], mark: str) -> None:
             _fill(staging, {name: _signed(text, mark) for name, text in files.items()})
             for name in files:
                 os.replace(os.path.join(staging, name), os.path.join(folder, name))
+            for name in old:
+                os.remove(os.path.join(folder, name))
         finally:
             shutil.rmtree(staging)
     except (FileExistsError, NotADirectoryError):
         raise BuildError(f"cannot write into {folder}: it is not a folder") from None
     except OSError as error:
         raise BuildError(f"cannot write into {folder}: {error.strerror}") from None
+
+
+def _names(folder: str) -> list[str]:
+    """What is in a folder; nothing where it cannot be read, as writing will tell."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _fill(folder: str, files: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netbuilder.build import Order, plan
+from netbuilder.build import Order, build, plan
 from netbuilder.errors import BuildError
 from netbuilder.graph import resolve
 from netbuilder.lego import Conv, EndPool, LayerLego
@@ -21,6 +22,7 @@ from netbuilder.nets.registry import Option, Reported
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
 from netbuilder.spec import NetSpec
+from netbuilder.train import chain
 
 MEAN, STD = (103.5, 116.3, 123.6), (57.4, 57.1, 58.4)
 SETTINGS = {"slow": "resnet", "fast": "resnet_cifar10"}
@@ -216,6 +218,23 @@ def test_a_run_ends_where_it_is_told(epochs: int, counts: list[int]) -> None:
     made = plan(Order(find_network("enet_v3"), epochs=epochs), "out").files
     found = [solver(text).max_iter for name, text in made.items() if "solver" in name]
     assert found == counts
+
+
+def test_a_shorter_run_leaves_no_solver_of_a_longer_one(tmp_path: Path) -> None:
+    """`train --run` trains all that the folder has."""
+    for epochs, count in ((55, 5), (12, 2), (5, 1), (20, 3)):
+        made = build(Order(find_network("enet_v3"), epochs=epochs), str(tmp_path))
+        assert len(chain.solvers(tmp_path)) == count
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(made.files)
+
+
+def test_an_edited_solver_of_a_longer_run_is_not_lost(tmp_path: Path) -> None:
+    build(Order(find_network("enet_v3")), str(tmp_path))
+    edited, before = tmp_path / "solver_4.prototxt", (tmp_path / "solver_1.prototxt").read_text()
+    edited.write_text(edited.read_text() + "random_seed: 1\n")
+    with pytest.raises(BuildError, match=r"solver_4\.prototxt was edited since"):
+        build(Order(find_network("enet_v3"), epochs=5), str(tmp_path))
+    assert (tmp_path / "solver_1.prototxt").read_text() == before
 
 
 def test_every_net_of_it_hangs_together() -> None:

@@ -18,6 +18,8 @@ from netbuilder.lego.data import Source
 from netbuilder.solver.recipes import Run, facts, solver_texts
 from netbuilder.solver.render import render
 
+SOLVERS = r"solver(_\d+)?\.prototxt"
+
 
 class Built(NamedTuple):
     """The files' texts by name, what the network costs as deployed, and the command that trains
@@ -32,10 +34,11 @@ def build(order: Order, folder: str) -> Built:
     """Builds what is ordered into ``folder``: all files, or none.
 
     Raises a NetbuilderError for options that describe no network, and BuildError for a folder
-    that cannot be written, or that holds other files of these names.
+    that cannot be written, or that holds other files of these names. Solvers of an earlier run
+    go: `netbuilder train --run` would train them as well.
     """
     built = plan(order, folder)
-    write_folder(folder, built.files, MADE)
+    write_folder(folder, built.files, MADE, outdated=SOLVERS)
     return built
 
 

@@ -52,7 +52,6 @@ MISPRINTS = (
     "outputs, which makes 1152 + 384 + 288 + 320 = 2144 channels, but the C blocks of figure 19 "
     "have 2048; it was trained with 256, 256 and 256. Leave --no-corrected away")
 
-
 SETTINGS = {name: f"{RECIPE}_{name}" for name in ("1", "2", "3", "paper")}
 
 
@@ -63,13 +62,6 @@ def dataset(options: Mapping[str, Any]) -> Dataset:
         stored = round(options["crop_size"] / 0.875)
         return IMAGENET._replace(mean_value=(127.5,), scale=1 / 127.5, stored_size=stored)
     return IMAGENET_STD._replace(stored_size=round(options["crop_size"] * 328 / 299))
-
-
-def settings(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """The settings of the re-training; TF-slim's network has one recipe only."""
-    if options["variant"] == "slim":
-        return {}
-    return {name: f"{RECIPE}_{name}" for name in ("1", "2", "3", "paper")}
 
 
 def _chosen(options: Mapping[str, Any]) -> Variant:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from netbuilder.build import Order, plan
-from netbuilder.nets import find_network
+from netbuilder.nets import find_network, networks
 from netbuilder.proto import caffe_pb2
 from netbuilder.proto.text import parse
 
@@ -27,7 +27,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "vgg16": {"base_lr": 0.01, "gamma": 0.1, "stepvalue": [92_500, 185_000, 277_500],
               "max_iter": 370_000, "momentum": 0.9, "weight_decay": 5e-4, "iter_size": 4},
     "preact_resnet200": {**STEPS, "stepvalue": [150_000, 300_000], "max_iter": 450_000},
-    "resnext50": {**STEPS, "stepvalue": [150_000, 300_000, 450_000], "max_iter": 600_000},
+    "resnext50": {**STEPS, "type": "Nesterov", "stepvalue": [150_000, 300_000, 450_000],
+                  "max_iter": 600_000},
     "se_resnet50": {"base_lr": 0.6, "lr_policy": "step", "gamma": 0.1, "stepsize": 37_530,
                     "max_iter": 125_100, "iter_size": 32, "weight_decay": 1e-4},
     "wide_resnet": {"type": "Nesterov", "base_lr": 0.1, "gamma": 0.2, "max_iter": 78_200,
@@ -58,7 +59,7 @@ def test_pre_activation_on_cifar10_ends_where_the_paper_does() -> None:
 
 @pytest.mark.parametrize(("name", "images"), [
     ("alexnet", 256), ("googlenet", 32), ("squeezenet", 512), ("vgg16", 256), ("resnext50", 256),
-    ("se_resnet50", 1024)])
+    ("se_resnet50", 1024), ("resnet50", 256)])
 def test_the_end_follows_epochs_batch_and_devices(name: str, images: int) -> None:
     """As many images in all, whatever the batch; the steps stay where they are."""
     for more, batch in (({}, images), ({"data_options": {"batch_size": 2 * images}}, 2 * images),
@@ -67,6 +68,19 @@ def test_the_end_follows_epochs_batch_and_devices(name: str, images: int) -> Non
         assert abs(made.max_iter * batch - 10 * 1_281_167) <= batch
         whole = solver(name, **more)
         assert (list(made.stepvalue), made.stepsize) == (list(whole.stepvalue), whole.stepsize)
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_no_recipe_is_deaf_to_epochs(name: str) -> None:
+    """Twice the epochs are twice the iterations, of all solvers together."""
+    few, more = (_iterations(name, epochs) for epochs in (4, 8))
+    assert more == pytest.approx(2 * few, abs=1)
+
+
+def _iterations(name: str, epochs: float) -> int:
+    files = plan(Order(find_network(name), epochs=epochs), "out").files
+    return sum(parse(text, caffe_pb2.SolverParameter()).max_iter
+               for file, text in files.items() if file.startswith("solver"))
 
 
 @pytest.mark.parametrize(("name", "facts"), [
