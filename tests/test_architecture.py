@@ -98,6 +98,12 @@ def test_sizes(path):
             assert node.end_lineno - node.lineno < FUNCTION_LINES, node.name
 
 
+def test_modules_of_tests_have_names_of_their_own():
+    """pytest imports them by their bare names, so one would hide the other."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 # Documents.
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merge_nets import FACTORS, parsed, values, write
-from random_nets import random_net
+from random_merge_nets import random_net
 
 from netbuilder.graph import resolve
 from netbuilder.merge.check import largest_difference
