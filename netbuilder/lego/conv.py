@@ -120,13 +120,14 @@ class ConvBNReLU(ConvBN):
 class BNReLU(BaseLego):
     """Batch norm, scale and ReLU that leave their bottom as it is.
 
-    ``bn_<name>``, ``scale_<name>``, ``relu_<name>``.
+    ``bn_<name>``, ``scale_<name>``, ``relu_<name>``; ``bn`` are further fields of the first.
     """
 
     name: str
+    bn: Mapping[str, Any] | None = None
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
-        bn = LayerLego("BatchNorm", name=f"bn_{self.name}", in_place=False)
+        bn = LayerLego("BatchNorm", name=f"bn_{self.name}", in_place=False, **(self.bn or {}))
         scale = LayerLego("Scale", name=f"scale_{self.name}")
         return relu(self.name).attach(netspec, scale.attach(netspec, bn.attach(netspec, bottom)))
 

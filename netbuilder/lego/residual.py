@@ -14,6 +14,7 @@ from netbuilder.lego.base import BaseLego, Bottom, Chain, LayerLego, lego, shape
 from netbuilder.lego.conv import BNReLU, Conv, ConvBN, ConvBNReLU, EltwiseReLU
 from netbuilder.lego.gate import SqueezeExcite
 from netbuilder.lego.inception import InceptionBranch
+from netbuilder.lego.torch7 import TorchLinear
 from netbuilder.spec import NetSpec, Top
 
 Maker = Callable[..., BaseLego]
@@ -98,6 +99,8 @@ class Block(NamedTuple):
     gate: Maker = _nothing  # what the main branch gives goes through it
     join: Maker = EltwiseReLU
     end: Maker = _nothing  # follows the last block of a network
+    stem: Maker = ConvBNReLU  # a network's convolution in front of such blocks
+    classifier: Maker = partial(LayerLego, "InnerProduct")
     width: int = 64
     bias_term: bool = True
 
@@ -122,6 +125,15 @@ BOTTLENECK = (
 PRE_ACTIVATION: dict[str, Any] = {
     "start": lambda name: BNReLU(name=f"{name}_preact"), "projection": Conv, "join": _sum,
     "end": BNReLU, "bias_term": False}
+
+# As fb.resnet.torch and its descendants begin: msra of the outputs, Torch7's values for the
+# classifier but for its bias, and statistics that move by a tenth.
+MOVING = {"moving_average_fraction": 0.9}
+OUTPUTS = {"weight_filler": {"type": "msra", "variance_norm": "FAN_OUT"}}
+TORCH_CONV = partial(Conv, **OUTPUTS)
+TORCH_BN, TORCH_BN_RELU = (partial(maker, bn=MOVING, **OUTPUTS) for maker in (ConvBN, ConvBNReLU))
+TORCH: dict[str, Any] = {
+    "stem": TORCH_BN_RELU, "classifier": partial(TorchLinear, zero_bias=True), "bias_term": False}
 
 # Layers are called WIDTHbyHEIGHT, as in the released models: branch_3by1a is 1 high and 3 wide.
 MAIN_BRANCHES: dict[str, Block] = {
@@ -149,10 +161,15 @@ MAIN_BRANCHES: dict[str, Block] = {
     "preact_bottleneck": convs(*BOTTLENECK[:2], BOTTLENECK[2]._replace(unit=Conv),
                                **PRE_ACTIVATION, width=256),
     "resnext_bottleneck": convs(  # arXiv 1611.05431, 32 groups of 4 in the first stage
-        Step("_branch2a", (1, 1), narrow=2),
-        Step("_branch2b", (3, 3), narrow=2, strides=BOTH, group=32),
-        Step("_branch2c", (1, 1), unit=ConvBN),
-        width=256, bias_term=False,
+        Step("_branch2a", (1, 1), narrow=2, unit=TORCH_BN_RELU),
+        Step("_branch2b", (3, 3), narrow=2, strides=BOTH, group=32, unit=TORCH_BN_RELU),
+        Step("_branch2c", (1, 1), unit=TORCH_BN),
+        width=256, projection=TORCH_BN, **TORCH,
+    ),
+    "wide_normal": convs(  # arXiv 1605.07146: pre-activation, as it was trained in Torch
+        NORMAL[0]._replace(unit=TORCH_BN_RELU), NORMAL[1]._replace(unit=TORCH_CONV),
+        **{**PRE_ACTIVATION, **TORCH, "projection": TORCH_CONV, "end": partial(BNReLU, bn=MOVING),
+           "start": lambda name: BNReLU(name=f"{name}_preact", bn=MOVING)},
     ),
     "se_normal": convs(*NORMAL, gate=SqueezeExcite, bias_term=False),
     "se_bottleneck": convs(*BOTTLENECK, gate=SqueezeExcite, width=256, bias_term=False),

@@ -40,14 +40,20 @@ class TorchConv(Conv):
 
 @lego
 class TorchLinear(BaseLego):
-    """An InnerProduct ``name`` with Torch7's first values and rates."""
+    """An InnerProduct ``name`` with Torch7's first values and rates.
+
+    With ``zero_bias`` biases begin at 0, as fb.resnet.torch has it.
+    """
 
     name: str
     num_output: int
+    zero_bias: bool = False
 
     def attach(self, netspec: NetSpec, bottom: Bottom) -> Top:
-        full = LayerLego("InnerProduct", name=self.name, num_output=self.num_output,
-                         **_first_values(prod(shape_of(single(bottom))[1:])))
+        own = _first_values(prod(shape_of(single(bottom))[1:]))
+        if self.zero_bias:
+            own["bias_filler"] = {"type": "constant", "value": 0}
+        full = LayerLego("InnerProduct", name=self.name, num_output=self.num_output, **own)
         return full.attach(netspec, bottom)
 
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, NamedTuple
 from netbuilder.errors import BuildError
 from netbuilder.lego.base import BaseLego, LayerLego
 from netbuilder.lego.classifier import EndPool, FCStage
-from netbuilder.lego.conv import ConvBNReLU
 from netbuilder.lego.residual import MAIN_BRANCHES, Shortcut, main_branch
 from netbuilder.nets.common import CLASSES, CROP, at_least, check_sizes, input_layer
 from netbuilder.nets.datasets import IMAGENET, IMAGENET_STD
@@ -106,13 +105,14 @@ def resnet(
     if fc_layers:
         FCStage(num_classes=num_classes).attach(net, top)
     else:
-        classifier(net, top, num_classes)
+        classifier(net, top, main_branch, num_classes)
     return net
 
 
 def stem(kind: str, **sizes: Any) -> BaseLego:
     """The convolution in front of blocks of this kind."""
-    return ConvBNReLU(name="1", bias_term=main_branch(kind).bias_term, **sizes)
+    block = main_branch(kind)
+    return block.stem(name="1", bias_term=block.bias_term, **sizes)
 
 
 def stages(net: NetSpec, top: Top, blocks: tuple[int, ...], *, width: int, **block: Any) -> Top:
@@ -133,11 +133,11 @@ def stages(net: NetSpec, top: Top, blocks: tuple[int, ...], *, width: int, **blo
     return main_branch(block["main_branch"]).end(name="last").attach(net, top)
 
 
-def classifier(net: NetSpec, top: Top, num_classes: int) -> Top:
+def classifier(net: NetSpec, top: Top, kind: str, num_classes: int) -> Top:
     """The average over the map and an InnerProduct ``fc<num_classes>``."""
     top = EndPool().attach(net, top)
-    return LayerLego("InnerProduct", name=f"fc{num_classes}", num_output=num_classes).attach(
-        net, top)
+    full = main_branch(kind).classifier(name=f"fc{num_classes}", num_output=num_classes)
+    return full.attach(net, top)
 
 
 # Names of their own.

@@ -12,7 +12,8 @@ from netbuilder.nets.resnet import BRANCH, MODELS, Trained, classifier, stages, 
 from netbuilder.spec import NetSpec
 
 PREACT = Trained("preact_resnet_cifar10", CIFAR10)
-TRAINED = {"preact_normal": PREACT, "preact_bottleneck": PREACT}
+TRAINED = {"preact_normal": PREACT, "preact_bottleneck": PREACT,
+           "wide_normal": Trained("wide_resnet", CIFAR10_STD)}
 DROPOUT = Option("share that dropout drops in each block, in front of its last convolution")
 
 
@@ -54,7 +55,7 @@ def resnet_cifar10(
     top = stages(net, top, (n, n, n), main_branch=main_branch, width=16 * width,
                  dropout_ratio=dropout_ratio)
     net.comment("The classifier.")
-    classifier(net, top, num_classes)
+    classifier(net, top, main_branch, num_classes)
     return net
 
 
@@ -81,5 +82,5 @@ def wide_resnet(
 ) -> NetSpec:
     """Wide residual network for CIFAR-10, pre-activation."""
     return resnet_cifar10(
-        main_branch="preact_normal", n=n, width=width, dropout_ratio=dropout_ratio,
+        main_branch="wide_normal", n=n, width=width, dropout_ratio=dropout_ratio,
         num_classes=num_classes, crop_size=crop_size)

@@ -51,6 +51,10 @@ CONVS = {
         ("_branch2b", (3, 3), (2, 2), 64, True),
         ("_branch2c", (1, 1), (1, 1), 128, False),
     ],
+    "wide_normal": [
+        ("_branch2a", (3, 3), (2, 2), 32, True),
+        ("_branch2b", (3, 3), (1, 1), 32, False),
+    ],
     "se_normal": [
         ("_branch2a", (3, 3), (2, 2), 32, True),
         ("_branch2b", (3, 3), (1, 1), 32, False),
@@ -73,6 +77,7 @@ CONVS = {
 WIDTHS = {"resnext_bottleneck": 128}  # 32 for the others
 # Convolutions that nothing follows: batch norm comes first in these blocks.
 BARE = {"preact_normal": {"_branch2b", "_proj_shortcut"},
+        "wide_normal": {"_branch2b", "_proj_shortcut"},
         "preact_bottleneck": {"_branch2c", "_proj_shortcut"}}
 
 
@@ -153,7 +158,7 @@ def test_a_kind_of_block_has_biases_in_all_convolutions_or_in_none(branch: str) 
     net = block((1, 32, 8, 8), main_branch=branch, num_output=WIDTHS.get(branch, 32), stride=2)
     biases = {len(one.blobs) - 1 for one in resolve(net.to_proto()).layers
               if one.type == "Convolution"}
-    assert biases == {int(not branch.startswith(("preact", "resnext", "se_")))}
+    assert biases == {int(not branch.startswith(("preact", "resnext", "wide", "se_")))}
 
 
 @pytest.mark.parametrize(("shape", "width", "stride", "projects"), [
@@ -177,7 +182,7 @@ def test_an_unknown_branch_is_refused_with_the_list() -> None:
     assert str(caught.value) == (
         'unknown main branch "botleneck"; did you mean "bottleneck"? Known: normal, bottleneck, '
         "inception_trick, inception_trick_bottleneck, 1by1_normal, inception, preact_normal, "
-        "preact_bottleneck, resnext_bottleneck, se_normal, se_bottleneck")
+        "preact_bottleneck, resnext_bottleneck, wide_normal, se_normal, se_bottleneck")
 
 
 @pytest.mark.parametrize(("branch", "width", "of"), [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from golden import ROWS
 from sums import Part, figures
@@ -12,6 +13,7 @@ from sums import Part, figures
 from netbuilder.errors import BuildError
 from netbuilder.graph import resolve
 from netbuilder.nets import find_network
+from netbuilder.proto import caffe_pb2
 
 # Sums by hand. A batch norm that no convolution is in front of is Part(0, channels, norm=True).
 
@@ -198,3 +200,30 @@ def test_options_that_describe_no_network(name: str, options: dict[str, Any], pr
     with pytest.raises(BuildError) as caught:
         find_network(name)(**options)
     assert problem in str(caught.value)
+
+
+# First values and statistics, as they were trained.
+
+
+@pytest.mark.parametrize(("network", "options", "inputs"), [
+    ("resnext50", {}, 2048), ("wide_resnet", {"n": 1, "width": 2}, 128)])
+def test_what_was_trained_in_torch_begins_as_there(
+    network: str, options: dict[str, Any], inputs: int
+) -> None:
+    found = layers(network, **options).values()
+    convs = [one.convolution_param for one in found if one.type == "Convolution"]
+    assert {(one.weight_filler.type, one.weight_filler.variance_norm) for one in convs} == {
+        ("msra", caffe_pb2.FillerParameter.FAN_OUT)}
+    assert {one.batch_norm_param.moving_average_fraction
+            for one in found if one.type == "BatchNorm"} == {np.float32(0.9)}
+    [full] = [one for one in found if one.type == "InnerProduct"]
+    weight, bias = full.inner_product_param.weight_filler, full.inner_product_param.bias_filler
+    assert (weight.type, bias.type, bias.value, len(full.param)) == ("uniform", "constant", 0, 0)
+    assert (weight.min, weight.max) == pytest.approx((-inputs**-0.5, inputs**-0.5))
+
+
+def test_what_was_trained_in_caffe_begins_as_there() -> None:
+    for kind in ("bottleneck", "preact_bottleneck", "se_bottleneck"):
+        found = layers("resnet", main_branch=kind).values()
+        assert not any(one.batch_norm_param.HasField("moving_average_fraction") or
+                       one.convolution_param.weight_filler.variance_norm for one in found)

@@ -82,6 +82,7 @@ def pre_activation(given: Given, x: torch.Tensor, at: At) -> torch.Tensor:
 
 
 @network(main_branch="preact_normal", num_output_stage1=64)
+@network(main_branch="wide_normal", num_output_stage1=64)
 def wide(given: Given, x: torch.Tensor, at: At) -> torch.Tensor:
     name = at.name
     active = x if at.first else given.active(x, f"{name}_preact")
