@@ -20,6 +20,9 @@ class Storage:
     values. On a GPU it works as Caffe's SyncedMemory: ``host`` brings the values to the CPU and
     says they may change there, ``device`` brings them back. ``missing`` says why there are no
     values, and is empty if there are; reading them then raises EngineError with it.
+
+    While numpy does not see them, values of four axes may be ``laid`` with channels last, as the
+    fast gait wants its filters; whoever asks for ``device`` or ``host`` has them back in order.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -31,6 +34,7 @@ class Storage:
         self._seen = False  # on a CPU, by numpy: an array somewhere must go on showing the values
         self._cleared = False  # all values are to be zero; not written yet
         self._taken = False  # the memory is a tensor that `add` took in
+        self.laid: torch.Tensor | None = None  # the newest values, with channels last
 
     def grow(self, count: int) -> None:
         """Makes room for ``count`` values; new memory is zero."""
@@ -40,7 +44,7 @@ class Storage:
 
     def write(self, values: torch.Tensor) -> None:
         """Copies values in, from the start on."""
-        self.missing, self._cleared, self._newest_on_host = "", False, False
+        self.missing, self._cleared, self._newest_on_host, self.laid = "", False, False, None
         self._device[: values.numel()].view(values.shape).copy_(values)
 
     def clear(self) -> None:
@@ -51,18 +55,22 @@ class Storage:
         self.missing = ""
         if self._taken and not self._seen:
             self._hold(self._device.new_empty(0))
-        self._cleared = True
+        self._cleared, self.laid = True, None
         if self._seen:
             self.host()
 
     def add(self, values: torch.Tensor, keep: bool) -> None:
         """Adds values; onto zeros it may, with ``keep``, take the tensor itself in."""
-        if not self._cleared:
+        if self.laid is not None:
+            self.laid.add_(values)
+        elif not self._cleared:
             self.grow(values.numel())
             self.device()[: values.numel()].view(values.shape).add_(values)
         elif keep and values.is_contiguous():
             self._hold(values.view(-1))
             self._taken = True
+        elif keep and _has_channels_last(values):
+            self.laid, self._cleared = values, False
         else:
             self.grow(values.numel())
             self.write(values)
@@ -71,6 +79,10 @@ class Storage:
         """The values where the engine computes."""
         if self.missing:
             raise EngineError(self.missing)
+        if self.laid is not None:
+            laid, self.laid = self.laid, None
+            self.grow(laid.numel())
+            self.write(laid)
         if self._cleared:
             self._device.zero_()
         elif self._newest_on_host:
@@ -78,9 +90,19 @@ class Storage:
         self._cleared = self._newest_on_host = False
         return self._device
 
+    def lay(self, shape: Shape) -> torch.Tensor:
+        """The values with channels last, to read; they are ``laid`` if numpy does not see them."""
+        if self.laid is not None:
+            return self.laid
+        values = self.device()[: prod(shape)].view(shape)
+        laid = values.contiguous(memory_format=torch.channels_last)
+        if laid is not values and not self._seen:
+            self.laid = laid
+        return laid
+
     def host(self) -> torch.Tensor:
         """The values where numpy reads and writes."""
-        if self.missing or self._cleared:
+        if self.missing or self._cleared or self.laid is not None:
             self.device()
         self._seen = self.where.type == "cpu"
         if self.where.type != "cpu" and not self._newest_on_host:
@@ -95,6 +117,10 @@ class Storage:
         if self.where.type == "cpu":
             self._host = flat
         self._cleared = self._newest_on_host = self._taken = False
+
+
+def _has_channels_last(values: torch.Tensor) -> bool:
+    return values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last)
 
 
 class Blob:
@@ -189,6 +215,23 @@ class Blob:
         """The gradient on the net's device. Writing into it is writing the blob."""
         self._diff.grow(self.count)
         return self._view(self._diff.device())
+
+    def filters(self) -> torch.Tensor:
+        """The values of four axes with channels last, in the layout of the fast gait's images.
+
+        To read: whether it is the blob's memory, ``in_step`` tells.
+        """
+        return self._data.lay(self._shape)
+
+    def settle(self) -> None:
+        """Makes tensors that were taken before show the newest values, wherever those lie now."""
+        self._data.device()
+
+    def in_step(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values and gradient in one order of memory: with channels last if both lie so."""
+        if self._data.laid is not None and self._diff.laid is not None:
+            return self._data.laid, self._diff.laid
+        return self.tensor, self.grad
 
     def put(self, values: torch.Tensor) -> None:
         """Copies a tensor of any shape and layout in; the blob takes its shape."""

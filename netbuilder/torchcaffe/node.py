@@ -175,6 +175,8 @@ class Node(PythonLayer):
             self._compute()
         record = self._record
         assert record is not None
+        for blob in self.blobs:
+            blob.settle()
         if self.replays:
             with torch.enable_grad():
                 record.tops = self.op.forward(record.bottoms, record.params)

@@ -82,7 +82,6 @@ class Program:
         self._memory: dict[Blob, torch.Tensor] = {
             node.tops[0]: torch.empty(0) for node in nodes if node.overwritten}
         self._channels_last = any(node.type == "Convolution" for node in nodes)
-        self._laid: dict[Blob, torch.Tensor] = {}
 
     def run(self, backward: bool) -> torch.Tensor:
         """One pass over the next batch; adds to the parameters' diffs. Returns the loss."""
@@ -166,22 +165,12 @@ class Program:
         return data
 
     def _leaves(self, node: Node, backward: bool, leaves: list[_Leaf]) -> list[torch.Tensor]:
-        params = [blob.tensor.data for blob in node.blobs]
-        if node.type == "Convolution":
-            params[0] = self._filters(node.blobs[0], params[0])
+        params = [blob.filters().detach() if node.type == "Convolution" and len(blob.shape) == 4
+                  else blob.tensor.data for blob in node.blobs]
         if backward and node.reach.layer:
             leaves.extend(_Leaf(node, index, tensor.requires_grad_())
                           for index, tensor in enumerate(params) if node.reach.params[index])
         return params
-
-    def _filters(self, blob: Blob, values: torch.Tensor) -> torch.Tensor:
-        """Filters in the layout of the images, once for both directions, in memory that stays."""
-        if blob in self._laid:
-            return self._laid[blob].detach().copy_(values)
-        laid = self._entering(values)
-        if laid is not values:
-            self._laid[blob] = laid
-        return laid.detach()
 
     def _backward(self, ends: Sequence[tuple[torch.Tensor, torch.Tensor]],
                   leaves: Sequence[_Leaf]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,7 +19,7 @@ Tensors = list[torch.Tensor]
 
 
 # Values of a part on a CPU: all steps of an update are done while they are in its cache.
-PART = 1 << 15
+PART = 1 << 18
 
 
 @dataclass
@@ -41,34 +41,31 @@ class Group:
         if self.data[0].device.type != "cpu":
             yield self
             return
-        lists = [list(map(_flat, self.data)), list(map(_flat, self.diff)),
-                 *(list(map(_flat, tensors)) for tensors in self.history)]
-        for cut in _cuts([flat.numel() for flat in lists[0]]):
-            data, diff, *history = ([tensors[index][start:stop] for index, start, stop in cut]
-                                    for tensors in lists)
+        for data, diff, *history in zip(*map(_parts, [self.data, self.diff, *self.history]),
+                                        strict=True):
             yield Group(self.lr_mult, self.decay_mult, data, diff, history)
 
 
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.view(-1)
-
-
-def _cuts(counts: Sequence[int]) -> Iterator[list[tuple[int, int, int]]]:
-    """Lists of (which tensor, from, to) that hold up to PART values and cover all tensors."""
-    cut: list[tuple[int, int, int]] = []
+def _parts(tensors: Tensors) -> Iterator[Tensors]:
+    """Tensors of up to PART values together, and the pieces of larger ones each by itself."""
+    together: Tensors = []
     room = PART
-    for index, count in enumerate(counts):
-        start = 0
-        while start < count:
-            stop = min(count, start + room)
-            cut.append((index, start, stop))
-            room -= stop - start
-            start = stop
-            if not room:
-                yield cut
-                cut, room = [], PART
-    if cut:
-        yield cut
+    for tensor in tensors:
+        if tensor.numel() > PART:
+            yield from ([piece] for piece in _flat(tensor).split(PART))
+            continue
+        if tensor.numel() > room:
+            yield together
+            together, room = [], PART
+        together.append(tensor)
+        room -= tensor.numel()
+    if together:
+        yield together
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    """All values as they lie in memory: in order, or with channels last."""
+    return tensor.view(-1) if tensor.is_contiguous() else tensor.permute(0, 2, 3, 1).view(-1)
 
 
 class SGDSolver(Solver):
@@ -132,11 +129,18 @@ class SGDSolver(Solver):
         for index, param in enumerate(params):
             key = param.lr_mult, param.decay_mult
             group = groups.setdefault(key, Group(*key, [], [], [[] for _ in range(self.histories)]))
-            group.data.append(param.blob.tensor)
-            group.diff.append(param.blob.grad)
+            data, diff = param.blob.in_step()
+            group.data.append(data)
+            group.diff.append(diff)
             for number, history in enumerate(group.history):
-                history.append(self.history[number * len(params) + index])
+                history.append(self._history(number * len(params) + index, data))
         return list(groups.values())
+
+    def _history(self, index: int, data: torch.Tensor) -> torch.Tensor:
+        """A tensor of the history, from now on in the same order of memory as the weights."""
+        if self.history[index].stride() != data.stride():
+            self.history[index] = torch.empty_like(data).copy_(self.history[index])
+        return self.history[index]
 
 
 class NesterovSolver(SGDSolver):

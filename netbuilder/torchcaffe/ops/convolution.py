@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -87,7 +87,27 @@ class Convolution(_Window):
         missing = _missing(layer, layer.spatial)
         if any(missing):
             bottom = F.pad(bottom, [n for behind in missing[::-1] for n in (0, behind)])
-        return self.function(_CONV)(bottom, *params, groups=layer.group, **self.windows)
+        convolve = partial(self.function(_CONV), groups=layer.group, **self.windows)
+        if self._no_column and _pixels_lie_in_a_row(bottom):
+            return _as_a_row(bottom, lambda row: convolve(row, *params))
+        return convolve(bottom, *params)
+
+
+def _pixels_lie_in_a_row(bottom: torch.Tensor) -> bool:
+    return (bottom.dim() == 4 and bottom.device.type == "cpu" and bottom.numel() > 0
+            and bottom.is_contiguous(memory_format=torch.channels_last))
+
+
+def _as_a_row(bottom: torch.Tensor, convolve: Callable[[torch.Tensor], torch.Tensor]
+              ) -> torch.Tensor:
+    """A 1x1 convolution of all images as of one that is a single row high, the same memory.
+
+    oneDNN splits this work better than that of many small images, the filters' gradient above all.
+    """
+    images, channels, height, width = bottom.shape
+    row = bottom.permute(0, 2, 3, 1).view(1, 1, -1, channels).permute(0, 3, 1, 2)
+    top = convolve(row).permute(0, 2, 3, 1)
+    return top.reshape(images, height, width, -1).permute(0, 3, 1, 2)
 
 
 @register
