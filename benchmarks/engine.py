@@ -2,15 +2,17 @@
 
     python benchmarks/engine.py [--rounds 10] [--batch 8] [--threads 2] [--gpu] [--no-caffe]
 
-Every round times each contestant once, in turn, so that a busy machine disturbs all alike. The
-hand-written net is resnet_torch.py; real Caffe runs in a process of its own with as many threads.
-A training step of the engine is a pass and SGD's update, as ``Solver.step`` does them.
+Every round times each contestant once, in an order of its own: so neither a busy machine nor what
+another one left in caches and memory disturbs one more than the others. The hand-written net is
+resnet_torch.py; real Caffe runs in a process of its own with as many threads. A training step of
+the engine is a pass and SGD's update, as ``Solver.step`` does them.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -155,7 +157,9 @@ def main() -> None:
         runs = contestants(given, folder)
         for once in runs.values():
             once()  # memory and kernels are chosen in the first pass
-        rounds = [{name: once() for name, once in runs.items()} for _ in range(given.rounds)]
+        order = random.Random(0)
+        rounds = [{name: runs[name]() for name in order.sample(list(runs), len(runs))}
+                  for _ in range(given.rounds)]
     print("| contestant | min s | median s | images/s |")
     print("|---|---|---|---|")
     for name in runs:

@@ -288,7 +288,8 @@ class Blob:
         self._diff, self._borrows_diff = other._diff, True
 
     def _view(self, flat: torch.Tensor) -> torch.Tensor:
-        return flat[: self.count].view(self._shape)
+        count = self.count
+        return (flat if flat.numel() == count else flat[:count]).view(self._shape)
 
     def _check_memory(self) -> None:
         if self.empty:
