@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from tinynet import write_solver
+from tinynet import DATA, write_solver
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.torchcaffe import mode
@@ -135,3 +135,33 @@ def gradient_after_a_step(seen: bool) -> np.ndarray:
 def test_a_net_that_shares_the_weights_goes_backward_by_the_newest():
     gradient = gradient_after_a_step(seen=False)
     np.testing.assert_allclose(gradient, gradient_after_a_step(seen=True), rtol=1e-3, atol=1e-6)
+
+
+CONVOLUTION = ('layer {{ name: "{0}" type: "Convolution" bottom: "{1}" top: "{0}" '
+               'param {{ name: "w" share_mode: PERMISSIVE }} convolution_param {{ {2} '
+               'bias_term: false weight_filler {{ type: "xavier" }} }} }}\n')
+PRODUCT = ('layer {{ name: "{0}" type: "InnerProduct" bottom: "{1}" top: "{0}" '
+           'param {{ name: "w" share_mode: PERMISSIVE }} inner_product_param {{ num_output: 6 '
+           'bias_term: false axis: {2} weight_filler {{ type: "xavier" }} }} }}\n')
+SHARED = {
+    "by a convolution of another form": CONVOLUTION.format(
+        "other", "data", "num_output: 6 kernel_h: 2 kernel_w: 6"),
+    "by an inner product": 'layer { name: "part" type: "Slice" bottom: "data" top: "part" '
+    'top: "rest" slice_param { axis: 2 slice_point: 1 } }\n'
+    'layer { name: "gone" type: "Silence" bottom: "rest" }\n' + PRODUCT.format("other", "part", 1)
+}
+
+
+@pytest.mark.parametrize("other", SHARED)
+def test_filters_are_shared_in_other_forms(tiny, other):
+    first = CONVOLUTION.format("first", "data", "num_output: 8 kernel_size: 3")
+    body = first + SHARED[other] + "".join(
+        f'layer {{ name: "{name}_fc" type: "InnerProduct" bottom: "{name}" top: "{name}_fc" '
+        'inner_product_param { num_output: 4 weight_filler { type: "xavier" } } }\n'
+        f'layer {{ name: "{name}_loss" type: "SoftmaxWithLoss" bottom: "{name}_fc" '
+        f'bottom: "label" top: "{name}_loss" }}\n' for name in ("first", "other"))
+    (tiny / "resnet.prototxt").unlink()
+    (tiny / "resnet.prototxt").write_text(DATA + body)
+    solver = made(iter_size=2)
+    solver.step(3)
+    assert_same(solver, inspected(3, iter_size=2))
