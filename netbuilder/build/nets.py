@@ -26,14 +26,16 @@ def main_net(net: Any) -> Any:
     return passes.leading_to(net, net.layer[-1].top[0])
 
 
-def net_files(order: Order, net: Any, comments: Mapping[str, str], data: Images) -> dict[str, str]:
-    """The texts of the prototxt files by their names."""
+def net_files(
+    order: Order, net: Any, main: Any, comments: Mapping[str, str], data: Images
+) -> dict[str, str]:
+    """The texts of the prototxt files by their names; ``main`` is the net's ``main_net``."""
     shape: Shape = tuple(net.layer[0].input_param.shape[0].dim)
     training, testing = data_layer(data.train, shape), data_layer(data.test, shape)
     loss, accuracy, prob = _heads(order, net)
     about = {"data": data.train.ABOUT + _stored(order, data, shape)}
     use = {"data": _use(data)}
-    body, main = _body(net, comments, data), main_net(net)
+    body = _body(net, comments, data)
     deployed = body if main is net else _body(main, comments, data)
     parts = {
         "train.prototxt": [_written([training], about), body, _written(loss)],
