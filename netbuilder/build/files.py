@@ -96,7 +96,7 @@ def _card(order: Order, built: Built, solvers: Mapping[str, str]) -> str:
             uses[name] = f"how to train, part {number} of {len(solvers)}"
     return render(
         "report/model.md", made=order.made, name=order.network.name, summary=order.summary,
-        description=order.network.description, source=order.network.source,
+        description=order.network.description, source=order.source,
         totals=built.costs.totals, input=show(built.costs.blobs["data"][1:]),
         result=order.result, dataset=order.dataset, solvers=list(solvers),
         facts=facts(next(iter(solvers.values()))), command=built.command,
