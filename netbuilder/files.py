@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from netbuilder.errors import BuildError
 
@@ -30,15 +31,25 @@ def write_folder(
     old = [name for name in _names(folder) if name not in files and re.fullmatch(outdated, name)]
     for name in (*files, *old):
         _check(os.path.join(folder, name), mark)
+    with staged(folder, old) as staging:
+        _fill(staging, {name: _signed(text, mark) for name, text in files.items()})
+
+
+@contextmanager
+def staged(folder: str, outdated: Iterable[str] = ()) -> Iterator[str]:
+    """A folder to write into; at the end what is there moves into ``folder``, and the outdated
+    files of that go.
+
+    Raises BuildError, with nothing changed, for a folder that cannot be written.
+    """
     staging = os.path.join(folder, f".netbuilder-{os.urandom(4).hex()}")
     try:
-        os.makedirs(folder, exist_ok=True)
-        os.mkdir(staging)
+        os.makedirs(staging)
         try:
-            _fill(staging, {name: _signed(text, mark) for name, text in files.items()})
-            for name in files:
+            yield staging
+            for name in os.listdir(staging):
                 os.replace(os.path.join(staging, name), os.path.join(folder, name))
-            for name in old:
+            for name in outdated:
                 os.remove(os.path.join(folder, name))
         finally:
             shutil.rmtree(staging)

@@ -203,9 +203,10 @@ class Layer:
 
         Else an empty blob loads; Caffe aborts when somebody reads it.
         """
-        named = [*zip(self.top_names, self.top_shapes, strict=False)]
-        for weight, (name, shape) in zip(self.message.loss_weight, named, strict=False):
+        weighted = zip(self.message.loss_weight, self.top_shapes, strict=False)
+        for index, (weight, shape) in enumerate(weighted):
             if weight and not prod(shape):
+                name = self.top_names[index]
                 self.fail(f'its top "{name}" is empty and has a loss_weight: {show(shape)}')
         if self.starved:
             self.fail(f"nothing is in its bottom {' and '.join(map(show, self.bottom_shapes))}")

@@ -77,12 +77,17 @@ def unread(net: Any) -> list[str]:
 
 
 def leading_to(net: Any, top: str) -> Any:
-    """The layers that have a part in a blob, as the last of them leaves it."""
+    """The layers that have a part in a blob, as the last of them leaves it.
+
+    The net is returned as it is if that are all.
+    """
     needed, kept = {top}, []
     for layer in reversed(net.layer):
         if needed.intersection(layer.top):
             needed.update(layer.bottom)
             kept.append(layer)
+    if len(kept) == len(net.layer):
+        return net
     new = _without_layers(net)
     new.layer.extend(reversed(kept))
     return new

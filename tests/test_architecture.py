@@ -35,7 +35,7 @@ ROOMS = {
     "build": "analysis nets lego solver spec graph passes layer files proto errors",
     "train": "solver graph passes proto glog errors",
     "torchcaffe": "spec graph passes solver weights data layer proto glog errors",
-    "merge": "torchcaffe graph passes weights layer proto errors",
+    "merge": "torchcaffe graph passes weights layer files proto errors",
     "cli": "merge build analysis train nets lego graph passes layer upgrade proto errors",
     "__main__": "cli",
 }

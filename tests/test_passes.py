@@ -160,3 +160,13 @@ def test_splits_of_caffe_are_undone() -> None:
 def test_a_split_that_somebody_wrote_stays(split: str) -> None:
     given = net(split + TAKERS)
     assert passes.without_splits(given) is given
+
+
+def test_the_layers_that_lead_to_a_blob():
+    branched = net("""
+        layer { name: "data" type: "Input" top: "x" } layer { name: "a" bottom: "x" top: "a" }
+        layer { name: "side" bottom: "a" top: "side" } layer { name: "it" bottom: "a" top: "a" }
+        layer { name: "b" bottom: "a" top: "b" }""")
+    alone = passes.leading_to(branched, "b")
+    assert [each.name for each in alone.layer] == ["data", "a", "it", "b"]
+    assert passes.leading_to(alone, "b") is alone  # so it is written once for all files

@@ -24,6 +24,7 @@ class Entry(NamedTuple):
     macs: int
     input: str
     reported: Reported | None
+    source: str
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class Entry(NamedTuple):
             "description": self.network.description,
             "learned_params": self.learned_params, "macs": self.macs, "input": self.input,
             "top1": reported and reported.top1, "top5": reported and reported.top5,
-            "about": reported and reported.about, "source": self.network.source,
+            "about": reported and reported.about, "source": self.source,
         }
 
 
@@ -53,4 +54,4 @@ def _entry(label: str, network: Network, options: Mapping[str, Any], reported: R
     graph = resolve(main_net(network(**options).to_proto()))
     totals = costs(graph).totals
     return Entry(label, network, totals["learned_params"], totals["macs"],
-                 show(graph.blobs["data"][1:]), reported)
+                 show(graph.blobs["data"][1:]), reported, network.source(options))

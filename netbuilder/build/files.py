@@ -47,9 +47,10 @@ def plan(order: Order, folder: str) -> Built:
     folder = os.path.normpath(folder)
     spec = order.network(**order.options)
     net = spec.to_proto()
-    graph = resolve(main_net(net))
+    main = main_net(net)
+    graph = resolve(main)
     data = images(order, graph.blobs["data"])
-    files = net_files(order, net, spec.comments, data)
+    files = net_files(order, net, main, spec.comments, data)
     solvers = _solvers(order, folder, data.train, data.test)
     files.update((name, f"# {order.made}\n\n{text}") for name, text in solvers.items())
     command = _command(folder, data.train, solvers)
@@ -95,7 +96,7 @@ def _card(order: Order, built: Built, solvers: Mapping[str, str]) -> str:
             uses[name] = f"how to train, part {number} of {len(solvers)}"
     return render(
         "report/model.md", made=order.made, name=order.network.name, summary=order.summary,
-        description=order.network.description, source=order.network.source,
+        description=order.network.description, source=order.source,
         totals=built.costs.totals, input=show(built.costs.blobs["data"][1:]),
         result=order.result, dataset=order.dataset, solvers=list(solvers),
         facts=facts(next(iter(solvers.values()))), command=built.command,

@@ -26,18 +26,21 @@ def main_net(net: Any) -> Any:
     return passes.leading_to(net, net.layer[-1].top[0])
 
 
-def net_files(order: Order, net: Any, comments: Mapping[str, str], data: Images) -> dict[str, str]:
-    """The texts of the prototxt files by their names."""
+def net_files(
+    order: Order, net: Any, main: Any, comments: Mapping[str, str], data: Images
+) -> dict[str, str]:
+    """The texts of the prototxt files by their names; ``main`` is the net's ``main_net``."""
     shape: Shape = tuple(net.layer[0].input_param.shape[0].dim)
     training, testing = data_layer(data.train, shape), data_layer(data.test, shape)
     loss, accuracy, prob = _heads(order, net)
     about = {"data": data.train.ABOUT + _stored(order, data, shape)}
     use = {"data": _use(data)}
-    body, main = _body(net, comments, data), _body(main_net(net), comments, data)
+    body = _body(net, comments, data)
+    deployed = body if main is net else _body(main, comments, data)
     parts = {
         "train.prototxt": [_written([training], about), body, _written(loss)],
         "test.prototxt": [_written([testing], about), body, _written([*loss, accuracy])],
-        "deploy.prototxt": [_written(list(net.layer)[:1], use), main, _written([prob])],
+        "deploy.prototxt": [_written(list(net.layer)[:1], use), deployed, _written([prob])],
     }
     if order.train_val:
         both = [_only(training, caffe_pb2.TRAIN), _only(testing, caffe_pb2.TEST)]
@@ -62,13 +65,13 @@ def _use(data: Images) -> str:
 
 def _body(net: Any, comments: Mapping[str, str], data: Images) -> str:
     """The layers between data and head, the network's own after those that normalise."""
+    if not data.normalize:
+        return _written(net.layer[1:], comments)
     layers = [passes.copy(layer) for layer in net.layer[1:]]
     for layer in layers:
         layer.bottom[:] = [data.top if name == "data" else name for name in layer.bottom]
-    own = _written(layers, comments)
-    if not data.normalize:
-        return own
-    return "\n".join([_written(data.normalize, {data.normalize[0].name: NORMALIZES}), own])
+    first = _written(data.normalize, {data.normalize[0].name: NORMALIZES})
+    return "\n".join([first, _written(layers, comments)])
 
 
 def _heads(order: Order, net: Any) -> tuple[list[Any], Any, Any]:

@@ -49,6 +49,11 @@ class Order(NamedTuple):
         return self.network.dataset(self.options)
 
     @property
+    def source(self) -> str:
+        """Where the network comes from."""
+        return self.network.source(self.options)
+
+    @property
     def result(self) -> Reported | None:
         """What was reported for this network, trained in this way."""
         return self.network.result(self.options, self.setting)

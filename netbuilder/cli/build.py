@@ -175,7 +175,7 @@ def network_command(network: Network) -> click.Command:
         folder = given["output_folder"]
         _report(order, folder, build_files(order, folder))
 
-    text = f"{network.description}.\n\n\b\nSource: {network.source}"
+    text = f"{network.description}.\n\n\b\nSource: {network.source({})}"
     return NetworkCommand(
         network.name, callback=run, help=text, context_settings=SETTINGS,
         short_help=network.description, params=[*{**own, **data, **files}.values()],

@@ -17,7 +17,7 @@ HEADINGS = ["network", "source", "input", "learned", "MACs", "top-1", "top-5"]
 def sheet(entries: Sequence[Entry]) -> Sheet:
     """The networks as a table; accuracies in per cent, as reported."""
     return Sheet(HEADINGS, [
-        [entry.label, entry.network.source, entry.input, f"{entry.learned_params:,}",
+        [entry.label, entry.source, entry.input, f"{entry.learned_params:,}",
          f"{entry.macs:,}", *_accuracies(entry)] for entry in entries], 4)
 
 

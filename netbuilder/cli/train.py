@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +83,7 @@ def train(
 def _train_all(folder: str, weights: list[str], effects: dict[int, str], **choice: Any) -> None:
     """All solvers of a folder that are not done, until one is stopped."""
     files, trained = chain.solvers(folder), 0
+    _say_reached(chain.reached(files))
     for start in chain.starts(files, weights):
         origin = start.snapshot or ", ".join(start.weights) or "first values"
         click.echo(f"{start.solver} ({files.index(start.solver) + 1} of {len(files)}), "
@@ -94,6 +95,15 @@ def _train_all(folder: str, weights: list[str], effects: dict[int, str], **choic
             return
     if not trained:
         click.echo(f"{folder} is trained to its end: the weights of {files[-1]} are there")
+
+
+def _say_reached(reached: Sequence[chain.Reached]) -> None:
+    """Says which snapshots have to go for a run to begin at its beginning, and which of them a
+    run may have left that was another."""
+    flags.warn(tuple(f"{each.file} is older than {each.solver}, but is taken for its own"
+                     for each in reached if each.older))
+    if reached:
+        click.echo(f"to start anew, move away: {', '.join(each.snapshots for each in reached)}")
 
 
 def _train(

@@ -9,11 +9,24 @@ from math import prod
 from netbuilder.layer import MAX_AXES, Layer, Operations, Reach, Shape, register, show
 
 
-@register
-class Concat(Layer):
-    """Joins bottoms along one axis (concat_layer.cpp)."""
+class _AlongAxis(Layer):
+    """What joins or cuts along one axis; with nothing to do it shares its bottom's memory."""
 
     free = True
+    along: int
+
+    @property
+    def starved(self) -> bool:
+        return self.shares_data and not self.count
+
+    def reach(self, bottom: int) -> Sequence[Reach] | None:
+        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
+
+
+@register
+class Concat(_AlongAxis):
+    """Joins bottoms along one axis (concat_layer.cpp)."""
+
     param = "concat_param"
     bottoms_wanted = (1, None)
 
@@ -43,19 +56,11 @@ class Concat(Layer):
         first, total = self.bottom_shapes[0], sum(s[self.along] for s in self.bottom_shapes)
         return [first[: self.along] + (total,) + first[self.along + 1:]]
 
-    @property
-    def starved(self) -> bool:
-        return self.shares_data and not self.count
-
-    def reach(self, bottom: int) -> Sequence[Reach] | None:
-        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
-
 
 @register
-class Slice(Layer):
+class Slice(_AlongAxis):
     """Cuts a bottom along one axis, at ``slice_point`` or evenly (slice_layer.cpp)."""
 
-    free = True
     reshapes_in_place = False
     param = "slice_param"
     tops_wanted = (1, None)
@@ -90,13 +95,6 @@ class Slice(Layer):
     def shapes(self) -> Sequence[Shape]:
         shape = self.bottom_shapes[0]
         return [shape[: self.along] + (n,) + shape[self.along + 1:] for n in self.sizes]
-
-    @property
-    def starved(self) -> bool:
-        return self.shares_data and not self.count
-
-    def reach(self, bottom: int) -> Sequence[Reach] | None:
-        return [(1, 0, 0)] * (len(self.bottom_shapes[0]) - 2) if self.along < 2 else None
 
 
 @register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netbuilder.merge.affine import AFFINE, STATISTICS, Affine, Unfoldable, affine_of
@@ -77,26 +77,51 @@ def places_of(chain: Chain, wiring: Wiring) -> tuple[list[Place], list[str]]:
 
 
 def _after_maker(chain: Chain, wiring: Wiring) -> Place:
-    maker = wiring.maker[chain.source]
+    value, reader = chain.source, chain.steps[0]
+    while _passes_on(wiring.maker[value]):
+        _check_only_reader(reader, value, wiring)
+        reader = wiring.maker[value]
+        value, = reader.bottoms
+    maker = wiring.maker[value]
     if maker.type not in LINEAR:
         raise Unfoldable(f"its bottom is made by {maker}")
-    others = [step for step in wiring.readers[chain.source] if step is not chain.steps[0]]
-    if others:
-        raise Unfoldable(f"what {maker} makes is read by {_listed(others)} too")
+    _check_only_reader(reader, value, wiring)
     _check(maker, lambda: check_after(maker.layer, chain.affine))
     return Place((maker,), before=True)
 
 
+def _passes_on(step: Step) -> bool:
+    """True for a Dropout: in TEST its top is its bottom. Those of forks may do more there."""
+    return (step.type == "Dropout" and step.layer.fields.scale_train
+            and not step.layer.fields.sample_weights_test
+            and not any(step.layer.message.loss_weight))
+
+
+def _check_only_reader(reader: Step, value: Value, wiring: Wiring) -> None:
+    others = [step for step in wiring.readers[value] if step is not reader]
+    if others:
+        raise Unfoldable(f"what {wiring.maker[value]} makes is read by {_listed(others)} too")
+
+
 def _before_readers(chain: Chain, wiring: Wiring) -> Place:
-    readers = wiring.readers[chain.result]
-    if not readers:
-        raise Unfoldable("its top is an output of the net")
+    readers = list(_readers(chain.result, wiring))
     others = [step for step in readers if step.type not in LINEAR]
     if others:
         raise Unfoldable(f"its top is read by {_listed(others)}")
     for reader in readers:
         _check(reader, lambda reader=reader: check_before(reader.layer, chain.affine))
     return Place(tuple(readers), before=False)
+
+
+def _readers(value: Value, wiring: Wiring) -> Iterator[Step]:
+    """Who reads a value, or what passes it on."""
+    if not wiring.readers[value]:
+        raise Unfoldable("its top is an output of the net")
+    for step in wiring.readers[value]:
+        if _passes_on(step):
+            yield from _readers(step.tops[0], wiring)
+        else:
+            yield step
 
 
 def _check(step: Step, check: Callable[[], None]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from netbuilder import passes, weights
 from netbuilder.errors import BuildError, EngineError, NetbuilderError, naming
+from netbuilder.files import staged
 from netbuilder.graph import Graph, resolve
 from netbuilder.layer import Shape
 from netbuilder.merge.check import BOUND, Difference, largest_difference
@@ -65,7 +65,10 @@ def merge_files(
             f"random input, where its values reach {difference.largest:.3g}; {BOUND:g} of that, or "
             f"of 1, is allowed. Nothing was written")
     text = _text(net, weight_file, chosen, merged, _comments(net, message, level, stages))
-    _write(folder, paths, text, chosen.name, merged.steps)
+    with staged(folder) as staging:
+        io.write_atomically(os.path.join(staging, os.path.basename(paths[0])), text)
+        weights.write_weights(os.path.join(staging, WEIGHTS), chosen.name,
+                              [(_stated(step), step.blobs) for step in merged.steps])
     known = {step.name for step in steps}
     return Outcome(*paths, merged, difference, _stored(steps), _stored(merged.steps),
                    [name for name, own in arrays.items() if own and name not in known])
@@ -131,26 +134,6 @@ def _comments(net: str, message: Any, level: int, stages: Sequence[str]) -> dict
         if comment and passes.for_phase(alone, caffe_pb2.TEST, level, stages).layer:
             comments.setdefault(layer.name, comment)
     return comments
-
-
-def _write(folder: str, paths: tuple[str, str], text: str, name: str, steps: Iterable[Step]
-           ) -> None:
-    """Writes both files, or none."""
-    staging = os.path.join(folder, f".netbuilder-{os.urandom(4).hex()}")
-    staged = [os.path.join(staging, os.path.basename(path)) for path in paths]
-    try:
-        os.makedirs(staging)
-        try:
-            io.write_atomically(staged[0], text)
-            weights.write_weights(staged[1], name, [(_stated(step), step.blobs) for step in steps])
-            for made, path in zip(staged, paths, strict=True):
-                os.replace(made, path)
-        finally:
-            shutil.rmtree(staging)
-    except (FileExistsError, NotADirectoryError):
-        raise BuildError(f"cannot write into {folder}: it is not a folder") from None
-    except OSError as error:
-        raise BuildError(f"cannot write into {folder}: {error.strerror}") from None
 
 
 def _stated(step: Step) -> Any:

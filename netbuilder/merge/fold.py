@@ -124,7 +124,8 @@ def _taken_up(steps: Sequence[Step], chosen: Mapping[Chain, Place], filters: Fil
     gone = {step for chain in chosen for step in chain.steps}
     reads = {chain.result: chain.source for chain, place in chosen.items() if not place.before}
     makes = {chain.source: chain.result for chain, place in chosen.items() if place.before}
-    return [_taking_up(step, filters[step], reads, makes) if step in filters else step
+    return [_taking_up(step, filters.get(step, step.blobs), reads, makes)
+            if step in filters or reads.keys() & step.bottoms or makes.keys() & step.tops else step
             for step in steps if step not in gone]
 
 

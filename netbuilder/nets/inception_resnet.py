@@ -18,6 +18,10 @@ from netbuilder.nets.inception_resnet_tables import ALIKE, Variant, one_variant
 from netbuilder.nets.registry import Dataset, Option, Reported, network
 from netbuilder.spec import NetSpec, Top
 
+RETRAINED = "https://github.com/lim0606/torch-inception-resnet-v2"
+SLIM = ("https://github.com/tensorflow/models/blob/master/research/slim/nets/"
+        "inception_resnet_v2.py")
+
 RECIPE = "inception_resnet_v2"
 ORIENTATIONS = ("trained", "printed")
 STAGES = ("A", "B", "C")
@@ -77,7 +81,7 @@ def _has_aux(options: Mapping[str, Any]) -> bool:
     dataset=dataset,
     recipe=lambda options: f"{RECIPE}_slim" if options["variant"] == "slim" else f"{RECIPE}_1",
     settings=lambda options: SETTINGS if options["variant"] == "seed" else {},
-    source="https://github.com/lim0606/torch-inception-resnet-v2",
+    source=lambda options: SLIM if options["variant"] == "slim" else RETRAINED,
     aux_weight=0.4,
     reported=(
         Reported("Inception-ResNet-v2, setting 1", {}, 0.75593, 0.92593, setting="1",

@@ -94,12 +94,12 @@ class Network:
 
     def __init__(
         self, function: Callable[..., NetSpec], name: str, *, dataset: ByOptions[Dataset],
-        recipe: ByOptions[str], source: str, reported: Sequence[Reported] = (),
+        recipe: ByOptions[str], source: ByOptions[str], reported: Sequence[Reported] = (),
         settings: ByOptions[Mapping[str, str]] | None = None, aux_weight: float = 0.0,
         description: str = "", preset: Mapping[str, Any] | None = None,
     ) -> None:
         self.function, self.name = function, name
-        self._dataset, self._recipe, self.source = dataset, recipe, source
+        self._dataset, self._recipe, self._source = dataset, recipe, source
         self.reported, self._settings, self.aux_weight = reported, settings or {}, aux_weight
         self.preset = preset or {}
         self.description = description or (function.__doc__ or "").partition("\n")[0].rstrip(".")
@@ -107,6 +107,10 @@ class Network:
     def dataset(self, options: Mapping[str, Any]) -> Dataset:
         """The data that the network with these options was made for."""
         return self._by_options(self._dataset, options)
+
+    def source(self, options: Mapping[str, Any]) -> str:
+        """Where the network with these options comes from."""
+        return self._by_options(self._source, options)
 
     def recipe(self, options: Mapping[str, Any], setting: str | None = None) -> str:
         """The name of its recipe; BuildError for a training setting that it does not have."""
@@ -181,7 +185,7 @@ def variant(name: str, of: Network, description: str, preset: Mapping[str, Any],
     ``source`` is where it comes from, if not from where the other does.
     """
     return _registered(Network(
-        of.function, name, dataset=of._dataset, recipe=of._recipe, source=source or of.source,
+        of.function, name, dataset=of._dataset, recipe=of._recipe, source=source or of._source,
         reported=reported, settings=of._settings, aux_weight=of.aux_weight,
         description=description, preset={**of.preset, **preset}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import netbuilder
@@ -20,10 +21,15 @@ def templates() -> str:
 
 def render(template: str, **values: Any) -> str:
     """The text of ``templates/<template>.j2``. A value that it lacks is a jinja2 UndefinedError."""
+    return _environment().get_template(f"{template}.j2").render(**values)
+
+
+@cache
+def _environment() -> Any:
+    """Keeps templates that are compiled: a solver's is rendered twice for each of its regimes."""
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,
     )
-    return environment.get_template(f"{template}.j2").render(**values)

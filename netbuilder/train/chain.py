@@ -28,6 +28,19 @@ class Start(NamedTuple):
     weights: Sequence[str] = ()
 
 
+class Reached(NamedTuple):
+    """How far a regime has come: the weights of its end, or the newest state to resume from."""
+
+    solver: Path
+    file: str
+    snapshots: str  # a pattern of all that it left
+
+    @property
+    def older(self) -> bool:
+        """True if the solver was written later: the file may be another run's."""
+        return os.stat(self.file).st_mtime < os.stat(self.solver).st_mtime
+
+
 def solvers(folder: str | os.PathLike[str]) -> list[Path]:
     """The solver files of a folder in their order: solver_1.prototxt and so on, or the one
     solver.prototxt. Raises SolverError if there are none, both, or a number is missing."""
@@ -65,6 +78,17 @@ def starts(files: Sequence[Path], weights: Sequence[str] = ()) -> Iterator[Start
         weights = tuple(filter(None, [_weights(param, param.max_iter)]))
         if not weights and file != files[-1]:
             raise SolverError(f"{file}: it ended without {_name(param, param.max_iter)}")
+
+
+def reached(files: Sequence[Path]) -> list[Reached]:
+    """What is there already of each regime that was begun, for ``starts`` to go on from."""
+    found = []
+    for file in files:
+        param = read_solver(file)
+        newest = _weights(param, param.max_iter) or _newest_state(param)
+        if newest:
+            found.append(Reached(file, newest, f"{param.snapshot_prefix}_iter_*"))
+    return found
 
 
 def _suffix(param: Any) -> str:

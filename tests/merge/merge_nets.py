@@ -66,6 +66,11 @@ def both(name: str, bottom: str, top: str = "", **more: str) -> str:
     return norm(f"{name}/bn", bottom, top, **more) + scale(f"{name}/scale", top)
 
 
+def dropout(name: str, bottom: str, top: str = "", fields: str = "") -> str:
+    """A Dropout, in place unless it has a top."""
+    return layer(name, "Dropout", bottom, top or bottom, fields)
+
+
 SHARED = 'param { name: "w" } param { name: "b" }'
 SHARED_BN = "".join(f'param {{ name: "{each}" lr_mult: 0 }}' for each in "mvf")
 D = source(2, 4, 7, 6)
@@ -145,6 +150,18 @@ MERGING: dict[str, str] = {
                              + norm("n", "c", rest=SHARED_BN) + relu("r", "c")
                              + conv("e", "c", "num_output: 4 kernel_size: 1", rest=SHARED)
                              + norm("m", "e", rest=SHARED_BN),
+    "behind_a_dropout": D + conv("c", "data") + dropout("d", "c") + both("n", "c") + relu("r", "c"),
+    "behind_a_dropout_apart": D + inner("f", "data") + dropout("d", "f", "dd")
+                              + both("n", "dd", "nn") + relu("r", "nn", "rr"),
+    "behind_two_dropouts": D + conv("c", "data") + dropout("d", "c", "dd") + dropout("e", "dd")
+                           + both("n", "dd", "nn"),
+    "before_a_dropout": D + both("n", "data") + dropout("d", "data") + inner("f", "data"),
+    "before_a_dropout_apart": D + both("n", "data", "nn") + relu("r", "data", "rr")
+                              + dropout("d", "nn", "dd") + conv("c", "dd") + inner("f", "dd"),
+    "before_a_dropout_and_beside": D + both("n", "data", "nn") + dropout("d", "nn", "dd")
+                                   + conv("c", "dd") + inner("f", "nn"),
+    "around_a_dropout": D + conv("c", "data") + norm("n", "c") + dropout("d", "c") + scale("s", "c")
+                        + conv("e", "c"),
     "in_the_test_phase": D + conv("c", "data") + norm("n", "c", rest="include { phase: TEST }")
                          + layer("drop", "Dropout", "c", "c", "include { phase: TRAIN }"),
     "use_global_stats": D + conv("c", "data") + layer(
@@ -162,6 +179,19 @@ SCALES: dict[str, tuple[str, str, str]] = {
     "conv_read_by_others": (D + conv("c", "data") + both("n", "c", "nn") + relu("r", "c", "rr")
                             + relu("q", "nn"), "n/scale",
                             'what "c" (Convolution) makes is read by "r" (ReLU) too'),
+    "dropout_read_by_others": (
+        D + conv("c", "data") + dropout("d", "c", "dd") + both("n", "dd", "nn")
+        + relu("r", "dd", "rr"), "n/scale",
+        'what "d" (Dropout) makes is read by "r" (ReLU) too'),
+    "conv_read_beside_its_dropout": (
+        D + conv("c", "data") + dropout("d", "c", "dd") + both("n", "dd", "nn")
+        + relu("r", "c", "rr"), "n/scale",
+        'what "c" (Convolution) makes is read by "r" (ReLU) too'),
+    "dropout_is_an_output": (D + both("n", "data", "nn") + dropout("d", "nn", "dd")
+                             + inner("f", "nn"), "n/scale", "its top is an output of the net"),
+    "weighted_dropout": (D + conv("c", "data")
+                         + dropout("d", "c", "dd", "loss_weight: 1") + norm("n", "dd", "nn"), "n",
+                         'its bottom is made by "d" (Dropout)'),
     "padding": (D + both("n", "data") + conv("c", "data", "num_output: 2 kernel_size: 3 pad: 1"),
                 "n/scale", '"c" (Convolution): the zeros of its padding 1x1'),
     "kernel_beyond_the_image": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from merge_nets import bias, both, conv, inner, layer, norm, parsed, relu, scale, source
+from merge_nets import bias, both, conv, dropout, inner, layer, norm, parsed, relu, scale, source
 
 from netbuilder.errors import NetbuilderError
 from netbuilder.graph import resolve
@@ -34,6 +34,7 @@ ROWS = {
                                            random.choice(("", "bias_term: true"))),
     "bias": lambda random, name, x: bias(name, x),
     "relu": lambda random, name, x: relu(name, x, _in_place_or_not(random, name, x)),
+    "dropout": lambda random, name, x: dropout(name, x, _in_place_or_not(random, name, x)),
     "pool": lambda random, name, x: layer(name, "Pooling", x, name, "pooling_param { "
                                           "kernel_size: 2 pool: AVE }"),
     "concat": lambda random, name, x: layer(name, "Concat", f"{x} {x}"),

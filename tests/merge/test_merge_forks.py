@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from merge_nets import D, conv, layer, parsed, relu, write
+from merge_nets import D, conv, dropout, layer, norm, parsed, relu, write
 
 from netbuilder import weights
 from netbuilder.graph import resolve
@@ -123,3 +123,9 @@ def test_what_the_engine_does_not_know_stands_apart(tmp_path):
     assert len(outcome.merged.folded) == 2 and outcome.difference.apart == ("ReLU6",)
 
 
+@pytest.mark.parametrize("fields", ["scale_train: false", "sample_weights_test: true"])
+def test_what_a_fork_drops_in_test_is_not_passed_on(fields, tmp_path):
+    net = C + dropout("d", "c", "dd", f"dropout_param {{ {fields} }}") + norm("n", "dd")
+    outcome = merge_files(*map(str, write(net, tmp_path)), str(tmp_path / "merged"))
+    (_, why), = outcome.merged.scales
+    assert 'its bottom is made by "d" (Dropout)' in why

@@ -339,6 +339,15 @@ def test_slim_as_published() -> None:
         solver(options={"variant": "slim"}, setting="1")
 
 
+@pytest.mark.parametrize(("variant", "whose"), [("seed", "lim0606"), ("slim", "tensorflow")])
+def test_the_card_cites_what_its_recipe_cites(variant: str, whose: str) -> None:
+    card = files(options={**SMALL, "variant": variant})["README.md"]
+    source, = re.findall(r"^Source: <(.*)>$", card, re.MULTILINE)
+    _, facts = card.split("## How it was trained")
+    assert whose in source
+    assert source in facts
+
+
 def test_data_as_trained() -> None:
     seed, slim = NETWORK.dataset({}), NETWORK.dataset({"variant": "slim"})
     assert (seed.stored_size, seed.batch_size, seed.test_batch_size) == (328, 32, 50)

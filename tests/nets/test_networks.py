@@ -226,7 +226,7 @@ def used(one: Network) -> list[str]:
 def test_every_network_tells_all_about_itself() -> None:
     for one in networks().values():
         assert one.description
-        assert one.source.startswith("https://")
+        assert one.source({}).startswith("https://")
         assert set(used(one)) <= set(recipes())
         for item in one.parameters.values():
             assert item.option.help

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from against import Numbers, assert_near_by_kind, by_caffe, by_us, grads_by_the_fast_gait
 from in_place_cases import alone, convolved, loss, named, nets, pairs
+from in_place_chains import chains
 
 import netbuilder.torchcaffe as embedded
 from netbuilder.proto import caffe_pb2, text
 
 pytestmark = [pytest.mark.caffe, pytest.mark.torch]
 
-CASES = {case.name: case for case in (*named(), *alone(), *pairs(300), *nets(200))}
+CASES = {case.name: case for case in (*named(), *alone(), *pairs(300), *nets(200),
+                                   *chains(120))}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Caffe's own tool as a fixture."""
+"""Caffe's own tool, and the flags that choose an engine, as fixtures."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def caffe_tool(real_caffe) -> Callable[..., str]:
         return done.stderr
 
     return run
+
+
+@pytest.fixture(params=[pytest.param([], marks=pytest.mark.torch),
+                        pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)])
+def engine(request) -> list[str]:
+    """The flags that choose an engine."""
+    if request.param:
+        request.getfixturevalue("real_caffe")
+    else:
+        pytest.importorskip("torch")
+    return request.param

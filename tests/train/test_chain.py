@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +142,9 @@ def test_a_run_is_what_its_solvers_are_by_hand():
     trained = caffe.Net("net.prototxt", done(3), caffe.TEST).params["ip"]
     for blob, value in zip(trained, values, strict=True):
         np.testing.assert_allclose(blob.data, value, rtol=1e-6)
-    assert run() == "run is trained to its end: the weights of run/solver_3.prototxt are there\n"
+    assert run() == (
+        "to start anew, move away: run/tiny_1_iter_*, run/tiny_2_iter_*, run/tiny_3_iter_*\n"
+        "run is trained to its end: the weights of run/solver_3.prototxt are there\n")
 
 
 @pytest.mark.torch
@@ -149,4 +153,28 @@ def test_a_stopped_run_goes_on():
     run()
     for file in (done(2), done(2, kind="solverstate"), *Path("run").glob("tiny_3_*")):
         Path(file).unlink()
-    assert origins(run()) == [done(2, 10, "solverstate"), done(2)]
+    said = run()
+    assert origins(said) == [done(2, 10, "solverstate"), done(2)]
+    assert "to start anew, move away: run/tiny_1_iter_*, run/tiny_2_iter_*\n" in said
+    assert "older" not in said
+
+
+@pytest.mark.torch
+def test_a_run_says_that_snapshots_are_older_than_their_solver():
+    pytest.importorskip("torch")
+    states = [done(1), done(2, 10), done(2, 10, "solverstate")]
+    run()
+    for file in {*map(str, Path("run").glob("tiny_*_iter_*"))} - set(states):
+        Path(file).unlink()
+    for file in (FIRST, SECOND, THIRD):
+        os.utime(file, (later := time.time() + 9, later))
+    said = run()
+    assert [line for line in said.splitlines() if "older" in line] == [
+        f"warning: {done(1)} is older than {FIRST}, but is taken for its own",
+        f"warning: {done(2, 10, 'solverstate')} is older than {SECOND}, but is taken for its own"]
+    named = said.partition("move away: ")[2].splitlines()[0].split(", ")
+    for file in {file for pattern in [*named, "run/tiny_3_*"] for file in Path().glob(pattern)}:
+        file.unlink()
+    again = run()
+    assert origins(again)[0] == "first values"
+    assert "anew" not in again

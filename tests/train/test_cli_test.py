@@ -25,10 +25,6 @@ layer { name: "levelled" type: "Power" bottom: "label" top: "twice" power_param 
         include { min_level: 1 } }
 """
 
-ENGINES = [pytest.param([], marks=pytest.mark.torch),
-           pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)]
-
-
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch) -> Path:
     """A folder with a net, its images and two files of weights."""
@@ -45,16 +41,6 @@ def here(tmp_path, monkeypatch) -> Path:
 
 def score(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["test", *arguments])
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request) -> list[str]:
-    """The flags that choose an engine."""
-    if request.param:
-        request.getfixturevalue("real_caffe")
-    else:
-        pytest.importorskip("torch")
-    return request.param
 
 
 @pytest.mark.caffe

@@ -12,9 +12,6 @@ from tiny import NET, write_images
 
 from netbuilder.cli import cli
 
-ENGINES = [pytest.param([], marks=pytest.mark.torch),
-           pytest.param(["--engine", "caffe"], marks=pytest.mark.caffe)]
-
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch) -> Path:
@@ -22,16 +19,6 @@ def here(tmp_path, monkeypatch) -> Path:
     write_images(tmp_path / "images")
     (tmp_path / "net.prototxt").write_text(NET)
     return tmp_path
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request) -> list[str]:
-    """The flags that choose an engine."""
-    if request.param:
-        request.getfixturevalue("real_caffe")
-    else:
-        pytest.importorskip("torch")
-    return request.param
 
 
 def measure(*arguments: str) -> Result:
