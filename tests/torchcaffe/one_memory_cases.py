@@ -1,4 +1,5 @@
-"""Nets in which two layers write into one memory: a loss's weight, a factor that both set."""
+"""Nets in which two layers write into one memory: a loss's weight, a factor that both set; and
+windows and batches that torch lays out in its own way."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ from random import Random
 
 import numpy as np
 from layer_cases import TRAIN, Case, extras, normal
-from whole_nets import full
+from whole_nets import BIASLESS, conv, full
 
 from netbuilder import graph
 from netbuilder.proto import caffe_pb2, text
 
 HEAD = 'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {} }} }} }}\n'
 SHARED = 'param { name: "s" }'
+ALONE = conv("a", "x", 3, f"kernel_size: 2 {BIASLESS}")
 
 
 def layer(kind: str, bottom: str, top: str, rest: str = "") -> str:
@@ -40,6 +42,11 @@ def rows() -> dict[str, tuple[tuple[int, ...], str]]:
         "factor and bias in one": ((1, 2, 3), layer(
             "Scale", "x", "a", "scale_param { axis: 1 bias_term: true }" + SHARED * 2
         ) + weighed("a")),
+        "one image normalised": ((1, 4, 3, 3), ALONE + layer("BatchNorm", "a", "b") + full(
+            "fc", "b", 5) + weighed("fc")),
+        "one image by global statistics": ((1, 4, 3, 3), ALONE + layer(
+            "BatchNorm", "a", "b", "batch_norm_param { use_global_stats: true }")
+            + full("fc", "b", 5) + weighed("fc")),
         "strided, dilated, padded": ((2, 3, 4, 1), layer(
             "Convolution", "x", "a", "convolution_param { num_output: 3 kernel_h: 2 kernel_w: 1 "
             "stride: 2 pad: 1 dilation: 1 dilation: 2 }") + weighed("a")),
