@@ -61,7 +61,7 @@ class Storage:
 
     def add(self, values: torch.Tensor, keep: bool) -> None:
         """Adds values; onto zeros it may, with ``keep``, take the tensor itself in."""
-        if self.laid is not None:
+        if self.laid is not None and self.laid.shape == values.shape:
             self.laid.add_(values)
         elif not self._cleared:
             self.grow(values.numel())
@@ -92,8 +92,8 @@ class Storage:
 
     def lay(self, shape: Shape) -> torch.Tensor:
         """The values with channels last, to read; they are ``laid`` if numpy does not see them."""
-        if self.laid is not None:
-            return self.laid
+        if self.laid is not None and self.laid.shape == shape:
+            return self.laid  # else another blob's of the same memory, which has another shape
         values = self.device()[: prod(shape)].view(shape)
         laid = values.contiguous(memory_format=torch.channels_last)
         if laid is not values and not self._seen:
@@ -229,8 +229,9 @@ class Blob:
 
     def in_step(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Values and gradient in one order of memory: with channels last if both lie so."""
-        if self._data.laid is not None and self._diff.laid is not None:
-            return self._data.laid, self._diff.laid
+        data, diff = self._data.laid, self._diff.laid
+        if data is not None and diff is not None and data.shape == diff.shape == self._shape:
+            return data, diff
         return self.tensor, self.grad
 
     def put(self, values: torch.Tensor) -> None:

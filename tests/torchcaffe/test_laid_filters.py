@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,3 +136,45 @@ def gradient_after_a_step(seen: bool) -> np.ndarray:
 def test_a_net_that_shares_the_weights_goes_backward_by_the_newest():
     gradient = gradient_after_a_step(seen=False)
     np.testing.assert_allclose(gradient, gradient_after_a_step(seen=True), rtol=1e-3, atol=1e-6)
+
+
+def permissive(first: str, then: str) -> str:
+    """A net in which two layers see one memory in two shapes, 2x4x3x3 and 4x2x3x3 or a matrix."""
+    layer = ('layer {{ name: "{0}" type: "{1}" bottom: "{2}" top: "{0}" '
+             'param {{ name: "w" share_mode: PERMISSIVE }} {3} }}\n')
+    kinds = {"wide": ("Convolution", "convolution_param { num_output: 4 kernel_size: 3 group: 2 "
+                      "bias_term: false }"),
+             "narrow": ("Convolution", "convolution_param { num_output: 2 kernel_size: 3 "
+                        "bias_term: false }"),
+             "matrix": ("InnerProduct", "inner_product_param { num_output: 1 bias_term: false }")}
+    # 72 filter values each; the matrix takes an image of 4 x 6 x 3
+    def one(kind: str, bottom: str) -> str:
+        return layer.format(kind, kinds[kind][0], bottom, kinds[kind][1])
+    data = ('layer { name: "data" type: "DummyData" top: "data" dummy_data_param { shape { dim: 2 '
+            'dim: 4 dim: 6 dim: 3 } data_filler { type: "gaussian" } } }\n')
+    loss = "".join(f'layer {{ name: "loss_{kind}" type: "Reduction" bottom: "{kind}" '
+                   f'top: "loss_{kind}" loss_weight: 1 reduction_param {{ operation: SUMSQ }} }}\n'
+                   for kind in (first, then))
+    return data + one(first, "data") + one(then, "data") + loss
+
+
+@pytest.mark.parametrize("kinds", [("narrow", "wide"), ("wide", "narrow"), ("matrix", "wide"),
+                                   ("wide", "matrix")], ids=" ".join)
+@pytest.mark.parametrize("fields", [{}, {"iter_size": 2}, {"type": "Adam", "base_lr": 0.01}],
+                         ids=str)
+def test_two_shapes_of_one_memory_learn_as_in_the_other_gait(kinds, fields):
+    Path("two.prototxt").write_text(permissive(*kinds))
+    ends = []
+    for seen in (False, True):
+        given = {"base_lr": 1e-4, "lr_policy": "fixed", "momentum": 0.9, "random_seed": 5, **fields}
+        solver = caffe.get_solver(write_solver("two_solver.prototxt", "two.prototxt", **given))
+        blob = solver.net.params[kinds[0]][0]
+        blob.data[...] = np.linspace(-1, 1, blob.count).reshape(blob.shape)
+        if seen:
+            mode.current = mode.Mode()
+            solver.net.fast = False
+            solver.add_callback(lambda: None, lambda: None)
+        solver.step(4)
+        ends.append((blob.data.copy(), blob.diff.copy()))
+    for mine, theirs in zip(*ends, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
