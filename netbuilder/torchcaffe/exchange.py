@@ -22,25 +22,29 @@ if TYPE_CHECKING:
 def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
     """Takes parameters from a weight file of either format, by layer name.
 
-    Layers that are not in it keep theirs. All are checked before any is changed. Raises
-    ShapeError where a layer's parameters differ, ParseError or DataError for a broken file.
+    Layers that are not in it keep theirs; gradients in a .caffemodel come along (Blob::FromProto).
+    All are checked before any is changed. Raises ShapeError where a layer's parameters differ,
+    ParseError or DataError for a broken file.
     """
     hdf5, first = weights.is_hdf5(path), {}
     for node in net.layers:
         first.setdefault(node.name, node)
     fitting = []
-    for name, arrays in weights.read_weights(path).items():
+    for name, read in weights.read_blobs(path).items():
         if name not in first:
             log.info("Ignoring source layer %s", name)
             continue
-        node = first[name]
+        node, arrays = first[name], [data for data, _ in read]
         own = _owned(net, node, arrays) if hdf5 else arrays
         shapes = [blob.shape for blob in node.blobs]
-        fitting.append((node, weights.fitting(name, own, shapes)))
-    for node, arrays in fitting:
+        fitting.append((node, weights.fitting(name, own, shapes), [diff for _, diff in read]))
+    for node, arrays, diffs in fitting:
         for blob, array in zip(node.blobs, arrays, strict=True):
             if array is not None:
                 blob.put(torch.from_numpy(array))
+        for blob, diff in zip(node.blobs, diffs, strict=False):
+            if diff is not None:
+                blob.put_grad(torch.from_numpy(diff).view(blob.shape))
 
 
 def share(net: Net, other: Net) -> None:

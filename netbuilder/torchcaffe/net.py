@@ -87,8 +87,10 @@ class Net(Frontend):
                             python.take)
         self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
         self.learnable: list[Param] = built.learnable
+        # An output made in place has a diff of its own, on which each pass works again.
         self._all_blobs = built.all_blobs or any(
-            node.op.needs_blobs and node.reach.layer for node in built.nodes
+            node.reach.layer and (node.op.needs_blobs or (
+                node.in_place and node.layer.tops[0] in resolved.outputs)) for node in built.nodes
         ) or overwrites_others(resolved.layers, [node.op for node in built.nodes])
         self._program: Program | None = None
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)

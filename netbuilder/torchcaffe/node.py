@@ -109,10 +109,10 @@ class Node(PythonLayer):
     def share(self) -> None:
         """Makes tops that are no blobs of their own in Caffe views of the first bottom, or of the
         parameter of a layer without one."""
-        for blob, weight in zip(self.tops, self.weights, strict=True):
+        for blob in self.tops:
             if self.op.shares_data:
                 blob.borrow_data((self.bottoms or self.blobs)[0])
-            if self.op.shares_diff and not weight:
+            if self.op.shares_diff:
                 blob.borrow_diff((self.bottoms or self.blobs)[0])
 
     def forward(self) -> torch.Tensor | float:
@@ -169,7 +169,7 @@ class Node(PythonLayer):
         if self.op.gives_diff:
             self.bottoms[0].borrow_diff(self.tops[0])
             return
-        if self.op.shares_diff and not any(self.weights):
+        if self.op.shares_diff:
             return  # it is there
         if self._record is None:
             self._compute()
@@ -182,8 +182,9 @@ class Node(PythonLayer):
                 record.tops = self.op.forward(record.bottoms, record.params)
         leaves = [t for t in (*record.bottoms, *record.params) if t.requires_grad]
         grads = dict(zip(map(id, leaves), self._gradients(record, leaves), strict=True))
-        for index, (blob, leaf) in enumerate(zip(self.blobs, record.params, strict=True)):
-            grad = grads.get(id(leaf))
+        # The last first, as Caffe: what a Scale sets is set over what its bias has added.
+        for index in reversed(range(len(self.blobs))):
+            blob, grad = self.blobs[index], grads.get(id(record.params[index]))
             if grad is not None:
                 (blob.put_grad if self.op.sets_grad(index) else blob.add_grad)(grad)
         if self.op.spills(self.wanted, self.reach.params):

@@ -59,9 +59,10 @@ def _overwrites_values(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
 
 
 def _overwrites_gradients(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
-    """Where a layer reads a loss: its gradient is written over the loss's weight. And in place
-    without propagate_down: what stays there is the top's gradient, for the layer below. And a
-    Flatten of a Reshape's top: it gives that top another diff, and the Reshape's bottom gets none.
+    """Where a layer reads a loss, or works in place on its own: its gradient is written over the
+    loss's weight, and so is the bottom's of a Reshape that is a loss. And in place without
+    propagate_down: what stays there is the top's gradient, for the layer below. And a Flatten of
+    a Reshape's top: it gives that top another diff, and the Reshape's bottom gets none.
     """
     weighted: set[str] = set()
     joined: set[str] = set()
@@ -72,11 +73,12 @@ def _overwrites_gradients(layers: Sequence[Layer], ops: Sequence[Op]) -> bool:
             joined.update(layer.tops)
         stopped = {name for name, down in zip(layer.bottoms, layer.message.propagate_down,
                                               strict=False) if not down}
-        if weighted.intersection(layer.bottoms).difference(layer.tops) or (
+        own = {name for name, weight in zip(layer.top_names, loss_weights(layer), strict=True)
+               if weight}
+        if (own and op.shares_diff) or (weighted | own).intersection(layer.bottoms) or (
                 stopped.intersection(layer.tops) and not op.always_backward):
             return True
-        weighted.update(name for name, weight in
-                        zip(layer.top_names, loss_weights(layer), strict=True) if weight)
+        weighted |= own
     return False
 
 

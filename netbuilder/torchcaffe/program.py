@@ -157,6 +157,7 @@ class Program:
             if not step.bottoms:
                 self.batch[blob] = values[blob]
             if weight:
+                blob.reshape(*values[blob].shape)
                 ends.append((values[blob], blob.grad.clone()))
 
     def _entering(self, data: torch.Tensor) -> torch.Tensor:
@@ -180,7 +181,8 @@ class Program:
                 [top for top, _ in ends], [leaf.tensor for leaf in leaves],
                 [weight for _, weight in ends], allow_unused=True)
             seen: set[int] = set()
-            for leaf, grad in zip(leaves, grads, strict=True):
+            # The last first: of a shared factor that Caffe sets, the first layer's grad stays.
+            for leaf, grad in zip(reversed(leaves), reversed(grads), strict=True):
                 if grad is not None:  # torch may give one tensor to two leaves
                     leaf.take(grad, keep=grad.data_ptr() not in seen)
                     seen.add(grad.data_ptr())

@@ -18,8 +18,10 @@ from netbuilder.weights.content import SolverState, fitting, shape_string
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["SolverState", "array_of", "fitting", "is_hdf5", "read_state", "read_weights",
-           "shape_string", "write_state", "write_weights"]
+    from netbuilder.weights.content import Blob
+
+__all__ = ["SolverState", "array_of", "fitting", "is_hdf5", "read_blobs", "read_state",
+           "read_weights", "shape_string", "write_state", "write_weights"]
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
@@ -40,7 +42,12 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray | No
     BlobShape have four axes. Raises ParseError for a file that is no weight file, DataError for a
     blob that contradicts itself.
     """
-    return _format(is_hdf5(path)).read_weights(path)
+    return {name: [data for data, _ in blobs] for name, blobs in read_blobs(path).items()}
+
+
+def read_blobs(path: str | os.PathLike[str]) -> dict[str, list[Blob]]:
+    """The same with the gradients beside the values: None where Caffe reads none, as in HDF5."""
+    return _format(is_hdf5(path)).read_blobs(path)
 
 
 def write_weights(

@@ -19,17 +19,18 @@ from netbuilder.weights.content import SolverState, shape_string
 if TYPE_CHECKING:
     import numpy as np
 
+    from netbuilder.weights.content import Blob
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
-    """The float32 arrays of each layer in a .caffemodel, by layer name, in the file's order.
 
-    Layers without arrays are there too, with an empty list. Of two layers of one name the last
-    counts, as in Caffe. The arrays of files older than BlobShape have four axes. Raises
-    ParseError for a file that is no .caffemodel, DataError for a blob that contradicts itself.
+def read_blobs(path: str | os.PathLike[str]) -> dict[str, list[Blob]]:
+    """As netbuilder.weights.read_blobs, in the file's order.
+
+    Of two layers of one name the last counts, as in Caffe. The arrays of files older than
+    BlobShape have four axes.
     """
     net = io.read_binary(path, caffe_pb2.NetParameter)
     layers = upgrade_net(net).message.layer
-    return {layer.name: [array_of(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
+    return {layer.name: [_blob_of(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
             for layer in layers}
 
 
@@ -82,6 +83,15 @@ def array_of(blob: Any, where: str) -> np.ndarray:
         raise DataError(f"{where}: a blob of shape {shape_string(shape)} with "
                         f"{values.size} values")
     return values.reshape(shape)
+
+
+def _blob_of(blob: Any, where: str) -> Blob:
+    import numpy as np
+
+    data, diff = array_of(blob, where), np.array(blob.double_diff or blob.diff, np.float32)
+    if diff.size not in (0, data.size):
+        raise DataError(f"{where}: a blob of {data.size} values with {diff.size} gradients")
+    return data, diff.reshape(data.shape) if diff.size else None
 
 
 def _blob(array: np.ndarray) -> Any:

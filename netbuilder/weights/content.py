@@ -13,6 +13,8 @@ from netbuilder.layer import Shape
 if TYPE_CHECKING:
     import numpy as np
 
+    Blob = tuple[np.ndarray | None, np.ndarray | None]  # values and their gradient
+
 
 def fitting(layer: str, arrays: Sequence[np.ndarray | None], shapes: Sequence[Shape]
             ) -> list[np.ndarray | None]:

@@ -20,16 +20,19 @@ from netbuilder.weights.content import SolverState
 if TYPE_CHECKING:
     import numpy as np
 
+    from netbuilder.weights.content import Blob
+
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _MAX_PACKED = 1100  # times that HDF5's compression makes values smaller, at best
 _MAX_INDEX = 10_000_000  # of a dataset's name: a parameter, or a memory of a solver
 
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray | None]]:
-    """As netbuilder.weights.read_weights; layers sorted by name, as HDF5 keeps them."""
+def read_blobs(path: str | os.PathLike[str]) -> dict[str, list[Blob]]:
+    """As netbuilder.weights.read_blobs; layers sorted by name, as HDF5 keeps them."""
     with _reading(path) as file:
         layers = _group(file, "data", path)
-        return {name: _numbered(_group(layers, name, path), path) for name in layers}
+        return {name: [(array, None) for array in _numbered(_group(layers, name, path), path)]
+                for name in layers}
 
 
 def write_weights(

@@ -10,7 +10,7 @@ import pytest
 from tinynet import write_solver
 
 import netbuilder.torchcaffe as caffe
-from netbuilder.errors import ParseError, ShapeError
+from netbuilder.errors import DataError, ParseError, ShapeError
 from netbuilder.proto import caffe_pb2, io
 
 pytestmark = pytest.mark.torch
@@ -207,6 +207,43 @@ def test_old_files_give_what_they_give_real_caffe(folder, run_caffe):
         assert not before or name == "v1" or not np.array_equal(before["norm_0"],
                                                                values(made)["norm_0"])
         before = values(made)
+
+
+GRADIENTS = """
+import sys, numpy as np
+caffe = __import__(sys.argv[1], fromlist=["Net"])
+net = caffe.Net("net.prototxt", caffe.TEST)
+for blobs in net.params.values():
+    for blob in blobs:
+        blob.diff[...] = 7
+net.copy_from(sys.argv[2])
+np.savez(sys.argv[3], *[blob.diff for blobs in net.params.values() for blob in blobs])
+"""
+
+
+@pytest.mark.caffe
+@pytest.mark.parametrize("save", ["save", "save_hdf5", "diffs"])
+def test_gradients_come_along_where_they_come_along_in_real_caffe(
+        folder, run_caffe, monkeypatch, save):
+    made = net()
+    for number, blob in enumerate(blob for blobs in made.params.values() for blob in blobs):
+        blob.diff[...] = number
+    made.save("file", diffs=True) if save == "diffs" else getattr(made, save)("file")
+    run_caffe(GRADIENTS, "caffe", "file", "real.npz", cwd=folder)
+    monkeypatch.setattr("sys.argv", ["-", "netbuilder.torchcaffe", "file", "ours.npz"])
+    exec(GRADIENTS, {})
+    assert_same(np.load("ours.npz"), np.load("real.npz"))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_gradients_of_another_number_are_refused(folder, count):
+    message = caffe_pb2.NetParameter()
+    blob = message.layer.add(name="conv", type="Convolution").blobs.add(data=[1, 2])
+    blob.shape.dim.append(2)
+    blob.diff.extend([1] * count)
+    io.write_binary(folder / "file", message)
+    with pytest.raises(DataError, match=f"a blob of 2 values with {count} gradients"):
+        net().copy_from("file")
 
 
 # Several files.

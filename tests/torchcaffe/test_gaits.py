@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from whole_nets import full, loss
+from whole_nets import full, loss, relu
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.torchcaffe import mode
@@ -68,3 +68,16 @@ def test_the_fast_mode_looks_at_nothing(make, gaits):
     caffe.set_mode_fast()
     make().step(2)
     assert {gait for _, gait in gaits} == {"fast"}
+
+
+def test_an_output_made_in_place_keeps_its_diff_where_a_pass_goes_back_through_it(make, tmp_path):
+    file = tmp_path / "net.prototxt"
+    file.write_text("force_backward: true\n" + file.read_text().replace(
+        'top: "loss"', 'top: "loss" propagate_down: true propagate_down: false')
+        + full("out", "hidden", 2) + relu("rectified", "out"))
+    solver = make()
+    solver.net.blobs["out"].diff[...] = 2
+    solver.step(3)
+    out = solver.net.blobs["out"]
+    assert (out.diff == 2 * (out.data > 0)).all()
+    assert (solver.net.params["out"][1].diff == 2 * (out.data > 0).sum(0)).all()

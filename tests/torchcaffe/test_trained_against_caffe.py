@@ -7,13 +7,14 @@ from against import Numbers, assert_near, by_caffe, by_us
 from changing_cases import changing
 from engine_grid import all_cases
 from net_driver import put_blobs, put_params
+from one_memory_cases import one_memory
 from trained_cases import all_trained
 
 import netbuilder.torchcaffe as caffe
 from netbuilder.proto import caffe_pb2, text
 from netbuilder.torchcaffe.net import Gait
 
-CASES = {**all_trained(all_cases()), **changing()}
+CASES = {**all_trained(all_cases()), **changing(), **one_memory()}
 TOLERANCE = 1e-5
 
 pytestmark = [pytest.mark.caffe, pytest.mark.torch]

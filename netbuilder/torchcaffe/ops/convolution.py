@@ -83,14 +83,25 @@ class Convolution(_Window):
     """Cross-correlation, grouped, dilated, over one to three spatial axes."""
 
     def compute(self, bottom: torch.Tensor, params: Tensors) -> torch.Tensor:
-        layer = self.layer
-        missing = _missing(layer, layer.spatial)
-        if any(missing):
-            bottom = F.pad(bottom, [n for behind in missing[::-1] for n in (0, behind)])
-        convolve = partial(self.function(_CONV), groups=layer.group, **self.windows)
+        layer, windows = self.layer, self.windows
+        behind = _missing(layer, layer.spatial)
+        before = [0] * len(behind)
+        if _crashes_onednn(layer):
+            before, windows["padding"] = list(layer.pad), [0] * len(layer.pad)
+            behind = [pad + more for pad, more in zip(layer.pad, behind, strict=True)]
+        if any(behind):
+            borders = zip(before[::-1], behind[::-1], strict=True)
+            bottom = F.pad(bottom, [n for border in borders for n in border])
+        convolve = partial(self.function(_CONV), groups=layer.group, **windows)
         if self._no_column and _pixels_lie_in_a_row(bottom):
             return _as_a_row(bottom, lambda row: convolve(row, *params))
         return convolve(bottom, *params)
+
+
+def _crashes_onednn(layer: Layer) -> bool:
+    """True for windows that it pads itself with channels last, and then reads past the image."""
+    return any(pad and stride > 1 and dilation > 1 for pad, stride, dilation in
+               zip(layer.pad, layer.stride, layer.dilation, strict=True))
 
 
 def _pixels_lie_in_a_row(bottom: torch.Tensor) -> bool:

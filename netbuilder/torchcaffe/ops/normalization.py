@@ -36,12 +36,13 @@ class BatchNorm(Op):
         ``shift`` is what each channel of the batch has more than ``x``: it goes into the mean.
         """
         mean, variance, weight = (p.detach() for p in statistics)
+        x = _one_layout(x)
         if self.layer.use_global_stats:
             # Without any statistics yet, Caffe normalises by mean 0 and variance 0.
             factor = torch.where(weight == 0, weight, weight.reciprocal())
-            return F.batch_norm(x, mean * factor, variance * factor, scale, bias, False, 0.0,
-                                self.layer.eps)
-        return self._by_batch(x, (mean, variance, weight), scale, bias, shift)
+            return _one_layout(F.batch_norm(x, mean * factor, variance * factor, scale, bias,
+                                            False, 0.0, self.layer.eps))
+        return _one_layout(self._by_batch(x, (mean, variance, weight), scale, bias, shift))
 
     def _by_batch(self, x: torch.Tensor, statistics: Tensors, scale: torch.Tensor | None,
                   bias: torch.Tensor | None, shift: torch.Tensor | float) -> torch.Tensor:
@@ -57,6 +58,18 @@ class BatchNorm(Op):
             for total, value in zip(statistics, (mean + shift, variance, 1.0), strict=True):
                 total.mul_(self.layer.moving_average_fraction).add_(value)
         return top
+
+
+def _one_layout(x: torch.Tensor) -> torch.Tensor:
+    """The same values; of a single image, values and gradient with strides of one layout.
+
+    Where an axis has length 1 any stride will do, but torch's batch_norm then takes the tensor for
+    contiguous in one place and for channels last in another, and its gradient is wrong.
+    """
+    if x.dim() != 4 or len(x) != 1:
+        return x
+    pixels = x.permute(0, 2, 3, 1)
+    return pixels.view(pixels.shape).permute(0, 3, 1, 2)
 
 
 @register
