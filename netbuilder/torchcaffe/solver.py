@@ -36,12 +36,13 @@ from netbuilder.torchcaffe.nccl import NCCL
 from netbuilder.torchcaffe.net import Gait, Net
 from netbuilder.torchcaffe.nonfinite import first_place
 from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.unpickled import Unpickled
 from netbuilder.torchcaffe.vectors import NetVec
 
 LOOK_EVERY = 20  # iterations: how often to wait for a GPU to see whether the loss is a number
 
 
-class Solver:
+class Solver(Unpickled):
     """Trains a net as a solver file says; a subclass turns gradients into updates.
 
     ``param`` is the SolverParameter, ``iter`` the updates done so far, ``net`` and ``test_nets``

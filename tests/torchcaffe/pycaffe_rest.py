@@ -87,6 +87,11 @@ n.copy_from('w.caffemodel'); r = d""",
     "copy_from by name only": NET + """
 n.save('w.caffemodel')
 m = caffe.Net('phases.prototxt', caffe.TEST); m.copy_from('w.caffemodel'); r = len(m.params)""",
+    "copy_from nothing": NET + """
+open('w.caffemodel', 'w').close(); n.copy_from('w.caffemodel'); r = n.params['ip'][0].data""",
+    "weights of nothing": """
+open('w.caffemodel', 'w').close()
+r = caffe.Net('net.prototxt', 'w.caffemodel', caffe.TEST).params['ip'][0].data""",
     "copy_from a number": NET + "n.copy_from(3)",
     "save to a number": NET + "n.save(3)",
     "save without a name": NET + "n.save()",
