@@ -7,6 +7,7 @@ apply_update, share_weights.
 from __future__ import annotations
 
 import math
+import operator
 import os
 import time
 from collections import deque
@@ -94,7 +95,7 @@ class Solver(Unpickled):
 
     def step(self, iterations: int) -> None:
         """Trains for some iterations; tests, displays and snapshots as the solver file says."""
-        stop = self.iter + iterations
+        stop = self.iter + operator.index(iterations)
         self._losses.clear()
         self._shown = time.perf_counter()
         while self.iter < stop:

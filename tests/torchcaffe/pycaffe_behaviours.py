@@ -22,6 +22,15 @@ GROUPS = {
 SNIPPETS = {f"{group}: {name}": source for group, table in GROUPS.items()
             for name, source in table.items()}
 
+# Errors whose words are pycaffe's own, written in Python: ours begin with them.
+WORDED = [
+    "running: forward lacks an input", "running: forward not batch sized",
+    "running: backward fills too little", "running: backward not batch sized",
+    "running: forward wrong shape", "images: mean of four channels", "images: mean of four axes",
+    "images: transpose of two axes", "images: swap of two channels", "images: no input",
+    "images: datum of two axes", "own layers: no forward",
+]
+
 # Where ours differs on purpose: it does more.
 WIDER = {
     "blobs: shape kind": "a tuple in place of a vector of ints, as numpy's shape is",

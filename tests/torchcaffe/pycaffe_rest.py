@@ -242,6 +242,7 @@ p = s.param; r = [p.max_iter, p.display, p.layer_wise_reduce, p.base_lr, type(p)
     "param read only": SOLVER + "s.param.max_iter = 3",
     "step": SOLVER + "r = [s.step(3), s.iter, s.lr, s.net.params['ip'][0].data]",
     "step text": SOLVER + "s.step('3')",
+    "step a fraction": SOLVER + "s.step(1.5)",
     "step nothing": SOLVER + "s.step()",
     "solve": SOLVER + "r = s.solve(), s.iter",
     "solve from no text": SOLVER + "s.solve(3)",
