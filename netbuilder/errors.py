@@ -5,6 +5,7 @@ NetbuilderError
 │   └── FileUnreadable    a file that is not there, or may not be opened
 ├── FieldError            a field, enum value or keyword that Caffe's messages do not have
 │   ├── WrongValue        a value that its field cannot hold
+│   │   └── EmptyList     a list without values for a field of a NetSpec's layer
 │   └── UnknownTop        a name that a NetSpec has no top for
 ├── UnknownLayerError     a layer type without a rule
 ├── ShapeError            a layer that its bottoms do not fit: layer, type, values
@@ -19,6 +20,7 @@ NetbuilderError
 ├── LibraryMissing        a library that an optional part needs is not installed
 └── EngineError           an engine that did not do its work
     ├── NoPythonLayer     the module or class of a Python layer is not there
+    ├── UnfinishedLayer   a Python layer that lacks a method that each must have
     ├── EngineNotFound    no interpreter with that engine; says how to get one
     └── CaffeCrashed      real Caffe died; carries its last words
 """
@@ -97,6 +99,10 @@ class WrongValue(FieldError, TypeError, ValueError):
     number out of range."""
 
 
+class EmptyList(WrongValue, IndexError):
+    """A list without values; an IndexError too, as pycaffe raises."""
+
+
 class UnknownTop(FieldError, KeyError):
     """A top that a NetSpec does not have; a KeyError too, as pycaffe raises."""
 
@@ -155,6 +161,10 @@ class EngineError(NetbuilderError, RuntimeError):
 
 class NoPythonLayer(EngineError, ImportError, SystemError):
     """A Python layer whose module or class is not there; pycaffe's SystemError too."""
+
+
+class UnfinishedLayer(EngineError, RecursionError):
+    """A Python layer that lacks a method; pycaffe's RecursionError too."""
 
 
 class EngineNotFound(EngineError):

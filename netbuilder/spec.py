@@ -15,7 +15,7 @@ is None, and so are the shapes that follow from it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,7 +56,7 @@ class Function:
         self.ntop: int = params.pop("ntop", 1)
         self.in_place: bool = params.pop("in_place", False)
         self.params = dict(params)  # what was asked for, to look at
-        self.message = _message(type_name, params)
+        self.message = layer_message(type_name, params)
         self.shapes = self._resolve()
         self.tops = tuple(Top(self, n) for n in range(self.ntop))
 
@@ -106,11 +106,15 @@ class Function:
         message.bottom.extend(layers[top.fn].top[top.n] for top in self.inputs)
         message.top.extend(message.bottom if self.in_place else map(names.top, self.tops))
         message.name = names.function(self)
-        message.MergeFrom(self.message)
+        message.MergeFrom(self._written())
         return message
 
+    def _written(self) -> Any:
+        """The message without names that is written, as it was when the layer was made."""
+        return self.message
 
-def _message(type_name: str, params: dict[str, Any]) -> Any:
+
+def layer_message(type_name: str, params: dict[str, Any]) -> Any:
     """The layer's message: each keyword goes to the type's own field or to the layer itself."""
     message = caffe_pb2.LayerParameter(type=type_name)
     own = param_field(type_name)
@@ -182,11 +186,11 @@ class NetSpec:
     ``comment`` attaches a line of explanation to the next layer that is named here.
     """
 
-    tops: dict[str, Top]
+    tops: OrderedDict[str, Top]
     comments: dict[str, str]
 
     def __init__(self) -> None:
-        super().__setattr__("tops", {})
+        super().__setattr__("tops", OrderedDict())
         super().__setattr__("comments", {})
         super().__setattr__("_pending", [])
         super().__setattr__("_changes", [])

@@ -35,9 +35,7 @@ def assign(message: Any, name: str, value: Any) -> None:
 
 def _assign_one(message: Any, field: Any, value: Any) -> None:
     if field.message_type is not None:
-        target = getattr(message, field.name)
-        target.SetInParent()
-        _fill(target, field, value)
+        _fill(getattr(message, field.name), field, value)
     else:
         _checked(lambda v: setattr(message, field.name, v), field, _number(field, value))
 
@@ -57,8 +55,10 @@ def _fill(target: Any, field: Any, value: Any) -> None:
 
 
 def _number(field: Any, value: Any) -> Any:
-    """An enum value's number from its name; True where a number is wanted, and the reverse."""
+    """An enum value's number from its name; True where a number is wanted, and the reverse; the
+    value of an array that holds one."""
     enum = field.enum_type
+    value = value.item() if getattr(value, "size", 0) == 1 else value
     if enum is None or not isinstance(value, str):
         if isinstance(value, bool):
             return int(value)

@@ -11,6 +11,7 @@ import torch
 
 from netbuilder.errors import EngineError, ShapeError
 from netbuilder.layer import MAX_AXES, Shape, show
+from netbuilder.torchcaffe.unpickled import Unpickled
 
 
 class Storage:
@@ -123,7 +124,7 @@ def _has_channels_last(values: torch.Tensor) -> bool:
     return values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last)
 
 
-class Blob:
+class Blob(Unpickled):
     """Values and their gradient.
 
     For users: ``data`` and ``diff``, numpy arrays that share memory with the engine (on a GPU:

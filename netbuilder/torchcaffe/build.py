@@ -50,12 +50,12 @@ def build_nodes(graph: Graph, rng: Rng, device: torch.device, force_backward: bo
     return built
 
 
-def _node(op: Op, params: list[Blob], reach: Reach, blobs: OrderedDict[str, Blob],
+def _node(op: Op, params: BlobVec, reach: Reach, blobs: OrderedDict[str, Blob],
           blob: Callable[[str, Shape], Blob]) -> Node:
     layer = op.layer
     bottoms = [blobs[name] for name in layer.bottoms]
     node = NODES.get(layer.type, Node)(
-        layer, op, bottoms, [], BlobVec(params), loss_weights(layer), reach)
+        layer, op, bottoms, [], params, loss_weights(layer), reach)
     for name, shape in zip(node.top_names, layer.top_shapes, strict=True):
         if name not in layer.bottoms:
             blobs[name] = blob(name, shape)

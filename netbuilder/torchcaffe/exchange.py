@@ -24,10 +24,14 @@ def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
 
     Layers that are not in it keep theirs; gradients in a .caffemodel come along (Blob::FromProto).
     All are checked before any is changed. Raises ShapeError where a layer's parameters differ,
-    ParseError or DataError for a broken file.
+    ParseError or DataError for a broken file. As in Caffe an empty file is a net without layers;
+    that is worth a warning.
     """
     hdf5, first = weights.is_hdf5(path), {}
-    for node in net.layers:
+    if os.path.isfile(path) and not os.path.getsize(path):
+        log.warning("%s is empty: all layers keep their parameters", os.fspath(path))
+        return
+    for node in net.nodes:
         first.setdefault(node.name, node)
     fitting = []
     for name, read in weights.read_blobs(path).items():
@@ -52,8 +56,8 @@ def share(net: Net, other: Net) -> None:
 
     All are checked before any is changed. Raises ShapeError where a layer's parameters differ.
     """
-    pairs = [(net.layer_dict[theirs.name], theirs) for theirs in other.layers
-             if theirs.name in net.layer_dict]
+    named = {node.name: node for node in net.nodes}
+    pairs = [(named[theirs.name], theirs) for theirs in other.nodes if theirs.name in named]
     for mine, theirs in pairs:
         _check_same(mine, theirs)
     for mine, theirs in pairs:
@@ -82,8 +86,8 @@ def save(net: Net, path: str | os.PathLike[str], *, diffs: bool = False, hdf5: b
         path, net.name,
         [(_stated(node, net.phase), [blob.data if not hdf5 or (node.name, index) in kept else None
                                      for index, blob in enumerate(node.blobs)])
-         for node in net.layers],
-        [[blob.diff for blob in node.blobs] for node in net.layers] if diffs else None, hdf5=hdf5)
+         for node in net.nodes],
+        [[blob.diff for blob in node.blobs] for node in net.nodes] if diffs else None, hdf5=hdf5)
 
 
 def _stated(node: Node, phase: int) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbuilder.errors import DataError, GraphError, NoSuchLayer, ShapeError, did_you_mean
+from netbuilder.torchcaffe.python_layer import Layer
 from netbuilder.torchcaffe.vectors import BlobVec, DtypeVec, IntVec, LayerVec, StringVec
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ class once(cached_property):
 class Frontend:
     """Names and arrays around what an engine does by number.
 
-    A subclass has ``layers``, ``outputs`` and ``_run_layers``; all else here follows.
+    A subclass has ``nodes``, ``outputs`` and ``_run_layers``; all else here follows.
     """
 
-    layers: LayerVec
+    nodes: list[Node]
     outputs: list[str]
     _run_layers: Callable[[int, int], Any]
     _backward: Callable[[int, int], None]
@@ -42,13 +43,13 @@ class Frontend:
 
     @once
     def _layer_names(self) -> StringVec:
-        return StringVec(node.name for node in self.layers)
+        return StringVec(node.name for node in self.nodes)
 
     @once
     def _tops(self) -> dict[Blob, str]:
         """Every blob with its name, in the order of forward."""
         named: dict[Blob, str] = {}
-        for node in self.layers:
+        for node in self.nodes:
             for blob, name in zip(node.tops, node.top_names, strict=True):
                 named.setdefault(blob, name)
         return named
@@ -64,13 +65,13 @@ class Frontend:
     @once
     def _blob_loss_weights(self) -> DtypeVec:
         weights = dict.fromkeys(self._tops, 0.0)
-        for node in self.layers:
+        for node in self.nodes:
             weights.update(zip(node.tops, node.weights, strict=True))
         return DtypeVec(weights.values())
 
     @once
     def _inputs(self) -> IntVec:
-        return self._places(blob for node in self.layers if node.type == "Input"
+        return self._places(blob for node in self.nodes if node.type == "Input"
                             for blob in node.tops)
 
     @once
@@ -78,14 +79,19 @@ class Frontend:
         return self._places(self.blobs[name] for name in self.outputs)
 
     def _top_ids(self, layer: int) -> IntVec:
-        return self._places(self.layers[layer].tops)
+        return self._places(self.nodes[layer].tops)
 
     def _bottom_ids(self, layer: int) -> IntVec:
-        return self._places(self.layers[layer].bottoms)
+        return self._places(self.nodes[layer].bottoms)
 
     def _places(self, blobs: Any) -> IntVec:
         place = {blob: index for index, blob in enumerate(self._tops)}
         return IntVec(place[blob] for blob in blobs)
+
+    @once
+    def layers(self) -> LayerVec:
+        """The layers in the order of forward; a Python layer is the user's own object."""
+        return LayerVec(node.shown for node in self.nodes)
 
     # By name.
 
@@ -102,10 +108,10 @@ class Frontend:
     @once
     def params(self) -> OrderedDict[str, BlobVec]:
         """The parameter blobs of each layer that has any."""
-        return OrderedDict((node.name, node.blobs) for node in self.layers if node.blobs)
+        return OrderedDict((node.name, node.blobs) for node in self.nodes if node.blobs)
 
     @once
-    def layer_dict(self) -> OrderedDict[str, Node]:
+    def layer_dict(self) -> OrderedDict[str, Layer]:
         """The layers by name."""
         return OrderedDict(zip(self._layer_names, self.layers, strict=True))
 
@@ -117,12 +123,12 @@ class Frontend:
     @once
     def top_names(self) -> OrderedDict[str, list[str]]:
         """The names of each layer's tops."""
-        return OrderedDict((node.name, list(node.top_names)) for node in self.layers)
+        return OrderedDict((node.name, list(node.top_names)) for node in self.nodes)
 
     @once
     def bottom_names(self) -> OrderedDict[str, list[str]]:
         """The names of each layer's bottoms."""
-        return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.layers)
+        return OrderedDict((node.name, list(node.layer.bottoms)) for node in self.nodes)
 
     def loss_weight(self, blob: str) -> float:
         """The weight of a blob in the loss."""
@@ -138,10 +144,10 @@ class Frontend:
         data to return; with ``end``, the data is that layer's tops.
         """
         first, last = self._span(start, end)
-        self._fill(kwargs, self.inputs, "data", "Input")
-        wanted = self.outputs if end is None else self.top_names[end]
+        wanted = _names(self.outputs if end is None else self.top_names[end], blobs)
+        self._fill(kwargs, self.inputs, "data", "Input blob arguments do not match net inputs")
         self._run_layers(first, last)
-        return {name: self.blobs[name].data for name in dict.fromkeys([*wanted, *(blobs or [])])}
+        return {name: self.blobs[name].data for name in wanted}
 
     def backward(self, diffs: Sequence[str] | None = None, start: str | None = None,
                  end: str | None = None, **kwargs: np.ndarray) -> Arrays:
@@ -151,31 +157,31 @@ class Frontend:
         what is returned are the diffs of that layer's bottoms.
         """
         last, first = self._span(end, start)
-        self._fill(kwargs, self.outputs, "diff", "Top diff")
-        wanted = self.inputs if end is None else self.bottom_names[end]
+        wanted = _names(self.inputs if end is None else self.bottom_names[end], diffs)
+        self._fill(kwargs, self.outputs, "diff", "Top diff arguments do not match net outputs")
         self._backward(first, last)
-        return {name: self.blobs[name].diff for name in dict.fromkeys([*wanted, *(diffs or [])])}
+        return {name: self.blobs[name].diff for name in wanted}
 
     def _span(self, lower: str | None, upper: str | None) -> tuple[int, int]:
         return (0 if lower is None else self._index(lower),
                 len(self.layers) - 1 if upper is None else self._index(upper))
 
     def _index(self, layer: str) -> int:
-        if layer not in self._layer_names:
-            raise NoSuchLayer(f'no layer is named "{layer}"'
-                              f"{did_you_mean(str(layer), self._layer_names)}")
-        return self._layer_names.index(layer)
+        names = list(self._layer_names)
+        if layer not in names:
+            raise NoSuchLayer(f'no layer is named "{layer}"{did_you_mean(str(layer), names)}')
+        return names.index(layer)
 
-    def _fill(self, arrays: Mapping[str, np.ndarray], names: list[str], what: str, kind: str
+    def _fill(self, arrays: Mapping[str, np.ndarray], names: list[str], what: str, mismatch: str
               ) -> None:
         if arrays and set(arrays) != set(names):
-            raise GraphError(f"{kind} arguments {sorted(arrays)} do not match the net's "
-                             f"{sorted(names)}")
+            raise GraphError(f"{mismatch}. Given are {sorted(arrays)}; the net has {sorted(names)}")
         for name, array in arrays.items():
             rows = self.blobs[name].shape[0]
             if array.shape[0] != rows:
-                raise ShapeError(f'{kind} "{name}" is not batch sized: {array.shape[0]} rows, but '
-                                 f"the blob has {rows}")
+                kind = "Input" if what == "data" else "Diff"
+                raise ShapeError(f'{kind} is not batch sized: {array.shape[0]} rows, but blob '
+                                 f'"{name}" has {rows}')
             getattr(self.blobs[name], what)[...] = array
 
     # Passes over many batches.
@@ -228,9 +234,16 @@ class Frontend:
         self._set_input_arrays(data, labels)
 
     def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
-        if not self.layers or self.layers[0].type != "MemoryData":
+        if not self.nodes or self.nodes[0].type != "MemoryData":
             raise DataError("set_input_arrays: the net's first layer is no MemoryData layer")
-        self.layers[0].op.source.set_arrays(data, labels)
+        self.nodes[0].op.source.set_arrays(data, labels)
+
+
+def _names(names: Sequence[str], more: Sequence[str] | None) -> list[str]:
+    """Names of blobs and more of them, each once."""
+    if isinstance(more, str):
+        raise TypeError(f'a list of names is expected, not "{more}"')
+    return list(dict.fromkeys([*names, *(more or [])]))
 
 
 def _length(arrays: Mapping[str, np.ndarray]) -> int:

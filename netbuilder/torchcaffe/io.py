@@ -58,7 +58,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     Raises ArrayError for other than three dimensions.
     """
     if arr.ndim != 3:
-        raise ArrayError(f"Incorrect array shape: a Datum has channels, height and width, "
+        raise ArrayError(f"Incorrect array shape. A Datum has channels, height and width, "
                          f"not {show(arr.shape)}")
     return datums.array_to_datum(arr, label)
 
@@ -139,15 +139,16 @@ class Transformer:
     def set_transpose(self, in_: str, order: Sequence[int]) -> None:
         """The order of the image's axes; (2, 0, 1) puts the channels of (H, W, C) first."""
         if len(order) != len(self._input(in_)) - 1:
-            raise DataError(f"Transpose order {order} needs to have the same number of dimensions "
-                            f"as the input {in_}, without the first: {show(self.inputs[in_])}")
+            raise DataError("Transpose order needs to have the same number of dimensions as the "
+                            f"input. {in_} has, without the first, {show(self.inputs[in_][1:])}, "
+                            f"and the order is {order}")
         self.transpose[in_] = order
 
     def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
         """The order of the channels, once they are first; (2, 1, 0) makes BGR of RGB."""
         if len(order) != self._input(in_)[1]:
-            raise DataError(f"Channel swap {order} needs to have the same number of dimensions as "
-                            f"the input channels of {in_}: {self.inputs[in_][1]}")
+            raise DataError("Channel swap needs to have the same number of dimensions as the input "
+                            f"channels. {in_} has {self.inputs[in_][1]}, and the order is {order}")
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
@@ -164,8 +165,8 @@ class Transformer:
         if mean.ndim not in (1, 2, 3):
             raise ArrayError(f"Mean shape invalid: {show(mean.shape)}")
         if mean.ndim == 1 and len(mean) != shape[0]:
-            raise ArrayError(f"Mean channels incompatible with input {in_}: {len(mean)}, not "
-                             f"{shape[0]}")
+            raise ArrayError(f"Mean channels incompatible with input. {in_} has {shape[0]}, the "
+                             f"mean {len(mean)}")
         if mean.ndim == 1:
             mean = mean[:, np.newaxis, np.newaxis]
         elif (1,) * (3 - mean.ndim) + mean.shape != shape:
@@ -184,7 +185,7 @@ class Transformer:
 
 
 def _resized_mean(mean: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    low, high = mean.min(), mean.max()
+    low, high = float(mean.min()), float(mean.max())  # the result is float32
     image = ((mean - low) / (high - low)).transpose((1, 2, 0))
     return resize_image(image, size).transpose((2, 0, 1)) * (high - low) + low
 

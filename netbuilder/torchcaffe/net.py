@@ -27,7 +27,7 @@ from netbuilder.torchcaffe.program import Program
 from netbuilder.torchcaffe.python_layer import PythonLayers
 from netbuilder.torchcaffe.rng import Rng
 from netbuilder.torchcaffe.splits import insert_splits
-from netbuilder.torchcaffe.vectors import LayerVec
+from netbuilder.torchcaffe.unpickled import Unpickled
 
 
 class Gait(str, Enum):
@@ -47,7 +47,7 @@ class Gait(str, Enum):
 Callback = Callable[[int], Any]
 
 
-class Net(Frontend):
+class Net(Frontend, Unpickled):
     """A network of one phase with its blobs and parameters, able to run.
 
     ``network_file`` is the path of a prototxt, or a NetParameter. pycaffe's old order, (file,
@@ -85,7 +85,7 @@ class Net(Frontend):
         self.bf16 = mode.current.bf16 if bf16 is None else bf16
         built = build_nodes(resolved, self.rng, self.device, chosen.force_backward,
                             python.take)
-        self._layers, self._output_names = LayerVec(built.nodes), resolved.outputs
+        self.nodes, self._output_names = built.nodes, resolved.outputs
         self.learnable: list[Param] = built.learnable
         # An output made in place has a diff of its own, on which each pass works again.
         self._all_blobs = built.all_blobs or any(
@@ -96,11 +96,6 @@ class Net(Frontend):
         self._callbacks: dict[str, list[Callback]] = defaultdict(list)
         if weights is not None:
             self.copy_from(weights)
-
-    @property
-    def layers(self) -> LayerVec:
-        """The layers in the order of forward."""
-        return self._layers
 
     @property
     def outputs(self) -> list[str]:
@@ -144,13 +139,13 @@ class Net(Frontend):
         """The places of layers as whole numbers; raises EngineError for one that does not exist."""
         found = [operator.index(place) for place in places]
         for place in found:
-            if not 0 <= place < len(self.layers):
+            if not 0 <= place < len(self.nodes):
                 raise EngineError(f'net "{self.name}" has no layer {place}: its '
-                                  f"{len(self.layers)} layers begin at 0")
+                                  f"{len(self.nodes)} layers begin at 0")
         return found
 
     def _run_layers(self, start: int, end: int) -> None:
-        whole = (start, end) == (0, len(self.layers) - 1)
+        whole = (start, end) == (0, len(self.nodes) - 1)
         if whole and self.gait(seen=True) is Gait.FAST:
             self.test_pass(Gait.FAST)
         else:
@@ -160,9 +155,9 @@ class Net(Frontend):
         losses = []
         for number in range(start, end + 1):
             self._call("before forward", number)
-            losses.append(self.layers[number].forward())
+            losses.append(self.nodes[number].forward())
             if self.debug_info:
-                debug.forward(self.layers[number])
+                debug.forward(self.nodes[number])
             self._call("after forward", number)
         return torch.as_tensor(sum(losses), device=self.device)
 
@@ -170,9 +165,9 @@ class Net(Frontend):
         start, end = self._existing(start, end)
         for number in range(start, end - 1, -1):
             self._call("before backward", number)
-            self.layers[number].backward()
+            self.nodes[number].backward()
             if self.debug_info:
-                debug.backward(self.layers[number])
+                debug.backward(self.nodes[number])
             self._call("after backward", number)
 
     # Running, as a solver does it.
@@ -191,8 +186,8 @@ class Net(Frontend):
         """
         if gait == Gait.FAST and not self._all_blobs:
             return self._run_fast(backward=True)
-        loss = self._run_inspectable(0, len(self.layers) - 1)
-        self._backward(len(self.layers) - 1, 0)
+        loss = self._run_inspectable(0, len(self.nodes) - 1)
+        self._backward(len(self.nodes) - 1, 0)
         if self.debug_info:
             debug.all_params(self)
         return loss
@@ -201,16 +196,16 @@ class Net(Frontend):
         """One batch forward. Returns the loss."""
         if gait == Gait.FAST and not self._all_blobs:
             return self._run_fast(backward=False)
-        return self._run_inspectable(0, len(self.layers) - 1)
+        return self._run_inspectable(0, len(self.nodes) - 1)
 
     def _run_fast(self, backward: bool) -> torch.Tensor:
         if self._program is None:
-            self._program = Program(self.layers, [self.blobs[name] for name in self.outputs],
+            self._program = Program(self.nodes, [self.blobs[name] for name in self.outputs],
                                     self.bf16)
-        for node in self.layers:
+        for node in self.nodes:
             node.forget()
         loss = self._program.run(backward).to(self.device)
-        self._call("after forward", *range(len(self.layers)))
+        self._call("after forward", *range(len(self.nodes)))
         return loss
 
     def show_batch(self) -> None:
@@ -223,7 +218,7 @@ class Net(Frontend):
 
     def reshape(self) -> None:
         """Gives every blob the shape that follows from the inputs'."""
-        for node in self.layers:
+        for node in self.nodes:
             node.reshape()
 
     def clear_param_diffs(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from netbuilder import spec
-from netbuilder.errors import NetbuilderError
+from netbuilder.errors import EmptyList, NetbuilderError, WrongValue
 from netbuilder.layer import Shape
 from netbuilder.proto.assign import assign, param_fields
 from netbuilder.spec import NetSpec, Parameters, Top, params, to_proto
@@ -20,6 +20,15 @@ __all__ = ["Function", "Layers", "NetSpec", "Parameters", "Top", "assign_proto",
 
 class Function(spec.Function):
     """A layer in the making; where it does not fit its bottoms, its tops' shapes are None."""
+
+    def __init__(self, type_name: str, inputs: tuple[Any, ...], params: dict[str, Any]) -> None:
+        for key, value in params.items():
+            _check_lists(f"L.{type_name}({key}=...)", value)
+        super().__init__(type_name, inputs, params)
+
+    def _written(self) -> Any:
+        """As ``params`` are by now: scripts change them."""
+        return spec.layer_message(self.type_name, self.params)
 
     def _resolve(self) -> tuple[Shape | None, ...]:
         try:
@@ -39,7 +48,19 @@ layers = Layers()
 
 def assign_proto(proto: Any, name: str, val: Any) -> None:
     """Sets a message's field: dicts become messages, lists repeated fields. Raises FieldError."""
+    _check_lists(name, val)
     assign(proto, name, val)
+
+
+def _check_lists(where: str, value: Any) -> None:
+    """To pycaffe a tuple is no list, and a list has a first value."""
+    if isinstance(value, tuple):
+        raise WrongValue(f"{where}: {value!r} has type tuple; write a list")
+    if isinstance(value, list) and not value:
+        raise EmptyList(f"{where}: a list without values; leave the field out")
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        _check_lists(where, part)
 
 
 def param_name_dict() -> dict[str, str]:

@@ -14,6 +14,7 @@ from netbuilder.torchcaffe.ops.base import Op
 from netbuilder.torchcaffe.overwritten import from_memory
 from netbuilder.torchcaffe.plan import Reach
 from netbuilder.torchcaffe.python_layer import Layer as PythonLayer
+from netbuilder.torchcaffe.vectors import BlobVec
 
 
 @dataclass
@@ -25,7 +26,7 @@ class _Record:
     tops: Sequence[torch.Tensor | None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Node(PythonLayer):
     """A layer, its op and its blobs. To users it is pycaffe's Layer: ``type`` and ``blobs``.
 
@@ -39,13 +40,18 @@ class Node(PythonLayer):
     op: Op
     bottoms: list[Blob]
     tops: list[Blob]
-    blobs: list[Blob]
+    blobs: BlobVec
     weights: list[float]
     reach: Reach
     overwritten: bool = False
     replays: bool = False
     kept: Set[int] = frozenset()
     _record: _Record | None = field(default=None, repr=False)
+
+    @property
+    def shown(self) -> PythonLayer:
+        """What ``net.layers`` shows of it."""
+        return self
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ def first_place(net: Net) -> str:
     """
     with torch.no_grad(), _undone(net):
         net.show_batch()
-        for node in net.layers:
+        for node in net.nodes:
             for index, blob in enumerate(node.blobs):
                 if node.layer.learns(index) and not _finite(blob.tensor):
                     return f'{_called(node)} has {_what(blob.tensor)} in its parameter {index}'
@@ -50,7 +50,7 @@ def _called(node: Node) -> str:
 @contextlib.contextmanager
 def _undone(net: Net) -> Iterator[None]:
     """Brings back what forward passes change beside the tops."""
-    unlearned = [(blob, blob.tensor.clone()) for node in net.layers
+    unlearned = [(blob, blob.tensor.clone()) for node in net.nodes
                  for index, blob in enumerate(node.blobs) if not node.layer.learns(index)]
     state = net.rng.state()
     try:

@@ -12,6 +12,7 @@ from netbuilder.layer import Layer
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.fillers import fill
 from netbuilder.torchcaffe.ops.base import Op
+from netbuilder.torchcaffe.vectors import BlobVec
 from netbuilder.weights import array_of, fitting
 
 
@@ -30,12 +31,12 @@ class Param:
     decay_mult: float = 1.0
 
 
-def make_blobs(op: Op, device: torch.device) -> Sequence[Blob]:
+def make_blobs(op: Op, device: torch.device) -> BlobVec:
     """The parameter blobs of a layer: those stored in its message, or as its fillers say."""
     layer = op.layer
     made = op.made()
-    blobs = made or [Blob(spec.shape, device) for spec in layer.blobs]
-    if layer.message.blobs or not made:
+    blobs = BlobVec(Blob(spec.shape, device) for spec in layer.blobs) if made is None else made
+    if layer.message.blobs or made is None:
         values = _stored(layer) if layer.message.blobs else _filled(op)
         for blob, first in zip(blobs, values, strict=True):
             blob.put(first)
@@ -57,7 +58,7 @@ def _filled(op: Op) -> list[torch.Tensor]:
     return tensors
 
 
-def share(graph: Graph, blobs: Sequence[list[Blob]]) -> list[Param]:
+def share(graph: Graph, blobs: Sequence[BlobVec]) -> list[Param]:
     """Joins shared parameters to their owners, and lists all others (Net::AppendParam)."""
     position = {id(layer): index for index, layer in enumerate(graph.layers)}
     params: dict[tuple[int, int], Param] = {}

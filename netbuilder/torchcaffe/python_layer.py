@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from netbuilder import layer as static
-from netbuilder.errors import NoPythonLayer
+from netbuilder.errors import NoPythonLayer, UnfinishedLayer
 from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.install import install_as_caffe
 from netbuilder.torchcaffe.vectors import BlobVec, RawBlobVec
@@ -36,6 +36,16 @@ class Layer:
 
     def __init__(self, layer_param: Any) -> None:
         self.blobs = BlobVec()
+
+    def setup(self, bottom: RawBlobVec, top: RawBlobVec) -> None:
+        """What a layer does once, first of all; each must have its own."""
+        raise UnfinishedLayer(f"{type(self).__module__}.{type(self).__name__} has no "
+                              "setup(self, bottom, top)")
+
+    def reshape(self, bottom: RawBlobVec, top: RawBlobVec) -> None:
+        """Shapes the tops; each must have its own."""
+        raise UnfinishedLayer(f"{type(self).__module__}.{type(self).__name__} has no "
+                              "reshape(self, bottom, top)")
 
 
 class Running(static.Layer):

@@ -7,6 +7,7 @@ apply_update, share_weights.
 from __future__ import annotations
 
 import math
+import operator
 import os
 import time
 from collections import deque
@@ -36,12 +37,13 @@ from netbuilder.torchcaffe.nccl import NCCL
 from netbuilder.torchcaffe.net import Gait, Net
 from netbuilder.torchcaffe.nonfinite import first_place
 from netbuilder.torchcaffe.rng import Rng
+from netbuilder.torchcaffe.unpickled import Unpickled
 from netbuilder.torchcaffe.vectors import NetVec
 
 LOOK_EVERY = 20  # iterations: how often to wait for a GPU to see whether the loss is a number
 
 
-class Solver:
+class Solver(Unpickled):
     """Trains a net as a solver file says; a subclass turns gradients into updates.
 
     ``param`` is the SolverParameter, ``iter`` the updates done so far, ``net`` and ``test_nets``
@@ -93,7 +95,7 @@ class Solver:
 
     def step(self, iterations: int) -> None:
         """Trains for some iterations; tests, displays and snapshots as the solver file says."""
-        stop = self.iter + iterations
+        stop = self.iter + operator.index(iterations)
         self._losses.clear()
         self._shown = time.perf_counter()
         while self.iter < stop:

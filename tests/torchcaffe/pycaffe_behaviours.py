@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pycaffe_errors import IMAGES, PYTHON_LAYERS, VALUES, VECTORS
 from pycaffe_nets import ALL, CONSTRUCTORS, PARTS, RUNNING
+from pycaffe_objects import OWN_LAYERS, PICKLES, SPECS, VECTORS_AS_OBJECTS
 from pycaffe_recipes import RECIPES
 from pycaffe_rest import BLOBS, CALLBACKS, FILES_OF_NETS, INPUT_ARRAYS, MODULE, SOLVERS
 
@@ -15,9 +16,20 @@ GROUPS = {
     "files": FILES_OF_NETS, "input arrays": INPUT_ARRAYS, "callbacks": CALLBACKS,
     "module": MODULE, "solvers": SOLVERS, "recipes": RECIPES,
     "values": VALUES, "vectors": VECTORS, "python layers": PYTHON_LAYERS, "images": IMAGES,
+    "vectors as objects": VECTORS_AS_OBJECTS, "pickles": PICKLES, "own layers": OWN_LAYERS,
+    "specs": SPECS,
 }
 SNIPPETS = {f"{group}: {name}": source for group, table in GROUPS.items()
             for name, source in table.items()}
+
+# Errors whose words are pycaffe's own, written in Python: ours begin with them.
+WORDED = [
+    "running: forward lacks an input", "running: forward not batch sized",
+    "running: backward fills too little", "running: backward not batch sized",
+    "running: forward wrong shape", "images: mean of four channels", "images: mean of four axes",
+    "images: transpose of two axes", "images: swap of two channels", "images: no input",
+    "images: datum of two axes", "own layers: no forward",
+]
 
 # Where ours differs on purpose: it does more.
 WIDER = {

@@ -78,7 +78,19 @@ PYTHON_LAYERS = {
     "no name": PYTHON.format("", "Mine"),
 }
 
+TRANSFORMER = """
+import caffe.io
+t = caffe.io.Transformer({'data': (1, 3, 4, 5)})
+"""
 IMAGES = {
+    "mean resized": TRANSFORMER + """
+t.set_mean('data', np.arange(216.).reshape(3, 8, 9)); r = t.mean['data'][1]""",
+    "mean of four channels": TRANSFORMER + "t.set_mean('data', np.zeros(4))",
+    "mean of four axes": TRANSFORMER + "t.set_mean('data', np.zeros((1, 3, 4, 5)))",
+    "transpose of two axes": TRANSFORMER + "t.set_transpose('data', (1, 0))",
+    "swap of two channels": TRANSFORMER + "t.set_channel_swap('data', (1, 0))",
+    "no input": TRANSFORMER + "t.set_raw_scale('date', 255)",
+    "datum of two axes": "import caffe.io; caffe.io.array_to_datum(np.zeros((2, 3)))",
     "no images": CLASSIFIER + "c.predict([])",
     "no images, centre": CLASSIFIER + "c.predict([], oversample=False)",
     "none": CLASSIFIER + "c.predict(None)",

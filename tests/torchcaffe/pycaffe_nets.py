@@ -99,6 +99,8 @@ RUNNING = {
     "forward keys": NET + "r = sorted(n.forward())",
     "forward and blobs": NET + "o = n.forward(['ip', 'data']); r = sorted(o.items())",
     "forward blobs unknown": NET + "n.forward(blobs=['nope'])",
+    "forward blobs text": NET + "n.forward(blobs='ip')",
+    "backward diffs text": NET + "n.forward(); n.backward(diffs='ip')",
     "forward blobs tuple": NET + "n.forward(blobs=('ip',))",
     "forward is a view": NET + """
 o = n.forward(['ip']); o['ip'][...] = 3; r = n.blobs['ip'].data[0, 0]""",

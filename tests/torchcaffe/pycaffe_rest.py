@@ -87,6 +87,11 @@ n.copy_from('w.caffemodel'); r = d""",
     "copy_from by name only": NET + """
 n.save('w.caffemodel')
 m = caffe.Net('phases.prototxt', caffe.TEST); m.copy_from('w.caffemodel'); r = len(m.params)""",
+    "copy_from nothing": NET + """
+open('w.caffemodel', 'w').close(); n.copy_from('w.caffemodel'); r = n.params['ip'][0].data""",
+    "weights of nothing": """
+open('w.caffemodel', 'w').close()
+r = caffe.Net('net.prototxt', 'w.caffemodel', caffe.TEST).params['ip'][0].data""",
     "copy_from a number": NET + "n.copy_from(3)",
     "save to a number": NET + "n.save(3)",
     "save without a name": NET + "n.save()",
@@ -237,6 +242,7 @@ p = s.param; r = [p.max_iter, p.display, p.layer_wise_reduce, p.base_lr, type(p)
     "param read only": SOLVER + "s.param.max_iter = 3",
     "step": SOLVER + "r = [s.step(3), s.iter, s.lr, s.net.params['ip'][0].data]",
     "step text": SOLVER + "s.step('3')",
+    "step a fraction": SOLVER + "s.step(1.5)",
     "step nothing": SOLVER + "s.step()",
     "solve": SOLVER + "r = s.solve(), s.iter",
     "solve from no text": SOLVER + "s.solve(3)",

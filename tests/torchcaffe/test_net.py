@@ -140,7 +140,7 @@ def test_inputs_can_be_given_as_keywords(residual):
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (lambda net: net.forward(data=np.zeros((4, 3, 17, 17))), GraphError, "do not match the net"),
+    (lambda net: net.forward(data=np.zeros((4, 3, 17, 17))), GraphError, "do not match net inputs"),
     (lambda net: net.forward(data=np.zeros((3, 3, 17, 17)), label=np.zeros(4)), ShapeError,
      "not batch sized: 3 rows"),
     (lambda net: net.forward(start="conv"), GraphError, 'no layer is named "conv"; did you mean'),

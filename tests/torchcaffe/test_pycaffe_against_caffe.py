@@ -10,7 +10,7 @@ from typing import Any
 
 import pycaffe_driver
 import pytest
-from pycaffe_behaviours import SNIPPETS, WIDER
+from pycaffe_behaviours import SNIPPETS, WIDER, WORDED
 from pycaffe_files import FILES
 
 import netbuilder.torchcaffe as embedded
@@ -52,6 +52,12 @@ def test_a_script_sees_what_it_sees_in_pycaffe(name, files, by_caffe):
         assert _differ(ours, theirs), f"{name} is as in pycaffe: no row of WIDER"
     else:
         assert not _differ(ours, theirs), f"\nours:   {ours}\ntheirs: {theirs}"
+
+
+@pytest.mark.parametrize("name", WORDED)
+def test_an_error_begins_with_pycaffes_words(name, files, by_caffe):
+    ours = pycaffe_driver.run(embedded, SNIPPETS[name])["words"]
+    assert ours.startswith(by_caffe[name]["words"].rstrip("."))
 
 
 def _differ(ours: dict, theirs: dict) -> bool:

@@ -12,7 +12,7 @@ from netbuilder.errors import UnknownLayerError
 from netbuilder.layer import Layer, Shape
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.rng import Rng
-from netbuilder.torchcaffe.vectors import StringVec
+from netbuilder.torchcaffe.vectors import BlobVec, StringVec
 
 Tensors = Sequence[torch.Tensor]
 EVERY = range(sys.maxsize)
@@ -113,9 +113,9 @@ class Op:
         """True where Caffe's layer sets the diff of a parameter instead of adding to it."""
         return False
 
-    def made(self) -> Sequence[Any]:
+    def made(self) -> BlobVec | None:
         """The parameter blobs, where the layer itself makes and fills them."""
-        return ()
+        return None
 
     def fillers(self) -> Sequence[Any]:
         """A FillerParameter for each parameter blob; by default all zero."""

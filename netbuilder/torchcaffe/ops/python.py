@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from netbuilder.torchcaffe.blob import Blob
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register
+from netbuilder.torchcaffe.vectors import BlobVec
 
 
 @register
@@ -23,7 +23,7 @@ class Python(Op):
     writes_empty = False
     always_params = True  # the layer is not told which of them are frozen
 
-    def made(self) -> Sequence[Blob]:
+    def made(self) -> BlobVec:
         return self.layer.user.blobs
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Sequence[torch.Tensor | None]:
