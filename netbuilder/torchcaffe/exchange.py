@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
     """Takes parameters from a weight file of either format, by layer name.
 
-    Layers that are not in it keep theirs. All are checked before any is changed. Raises
-    ShapeError where a layer's parameters differ, ParseError or DataError for a broken file. As
-    in Caffe an empty file is a net without layers; that is worth a warning.
+    Layers that are not in it keep theirs; diffs come too, where the file has them. All are
+    checked before any is changed. Raises ShapeError where a layer's parameters differ, ParseError
+    or DataError for a broken file. As in Caffe an empty file is a net without layers; that is
+    worth a warning.
     """
     hdf5, first = weights.is_hdf5(path), {}
     if os.path.isfile(path) and not os.path.getsize(path):
@@ -33,18 +35,20 @@ def copy_from(net: Net, path: str | os.PathLike[str]) -> None:
     for node in net.nodes:
         first.setdefault(node.name, node)
     fitting = []
-    for name, arrays in weights.read_weights(path).items():
+    for name, params in weights.read_params(path).items():
         if name not in first:
             log.info("Ignoring source layer %s", name)
             continue
-        node = first[name]
+        node, arrays = first[name], [array for array, _ in params]
         own = _owned(net, node, arrays) if hdf5 else arrays
         shapes = [blob.shape for blob in node.blobs]
-        fitting.append((node, weights.fitting(name, own, shapes)))
-    for node, arrays in fitting:
-        for blob, array in zip(node.blobs, arrays, strict=True):
+        fitting.append((node, weights.fitting(name, own, shapes), [diff for _, diff in params]))
+    for node, arrays, diffs in fitting:
+        for blob, array, diff in zip_longest(node.blobs, arrays, diffs):
             if array is not None:
                 blob.put(torch.from_numpy(array))
+            if diff is not None:
+                blob.put_grad(torch.from_numpy(diff).view(blob.shape))
 
 
 def share(net: Net, other: Net) -> None:

@@ -258,5 +258,5 @@ def _copied(arrays: Arrays) -> Arrays:
 
 
 def _joined(batches: list[Arrays], names: list[str], length: int) -> Arrays:
-    return {name: np.concatenate([batch[name] for batch in batches])[:length]
-            if batches else np.zeros(0) for name in names}
+    return {name: np.asarray([row for batch in batches for row in batch[name]])[:length]
+            for name in names}

@@ -18,8 +18,8 @@ from netbuilder.weights.content import SolverState, fitting, shape_string
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["SolverState", "array_of", "fitting", "is_hdf5", "read_state", "read_weights",
-           "shape_string", "write_state", "write_weights"]
+__all__ = ["SolverState", "array_of", "fitting", "is_hdf5", "read_params", "read_state",
+           "read_weights", "shape_string", "write_state", "write_weights"]
 
 
 def is_hdf5(path: str | os.PathLike[str]) -> bool:
@@ -41,6 +41,15 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray | No
     blob that contradicts itself.
     """
     return _format(is_hdf5(path)).read_weights(path)
+
+
+def read_params(path: str | os.PathLike[str]
+                ) -> dict[str, list[tuple[np.ndarray | None, np.ndarray | None]]]:
+    """As ``read_weights``, each array with its gradient, or None: only a .caffemodel tells any."""
+    if not is_hdf5(path):
+        return binary.read_params(path)
+    return {name: [(array, None) for array in arrays]
+            for name, arrays in packed.read_weights(path).items()}
 
 
 def write_weights(

@@ -27,9 +27,15 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     counts, as in Caffe. The arrays of files older than BlobShape have four axes. Raises
     ParseError for a file that is no .caffemodel, DataError for a blob that contradicts itself.
     """
+    return {name: [array for array, _ in params] for name, params in read_params(path).items()}
+
+
+def read_params(path: str | os.PathLike[str]
+                ) -> dict[str, list[tuple[np.ndarray, np.ndarray | None]]]:
+    """As ``read_weights``, each array with its gradient, or None where the file has none."""
     net = io.read_binary(path, caffe_pb2.NetParameter)
     layers = upgrade_net(net).message.layer
-    return {layer.name: [array_of(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
+    return {layer.name: [_param(blob, f'{path}: layer "{layer.name}"') for blob in layer.blobs]
             for layer in layers}
 
 
@@ -72,10 +78,20 @@ def write_state(path: str | os.PathLike[str], state: SolverState) -> None:
 
 def array_of(blob: Any, where: str) -> np.ndarray:
     """The values of a BlobProto as a float32 array of its own."""
+    # Caffe takes the doubles where there are any.
+    return _array(blob, blob.double_data or blob.data, where)
+
+
+def _param(blob: Any, where: str) -> tuple[np.ndarray, np.ndarray | None]:
+    diff = blob.double_diff or blob.diff
+    return array_of(blob, where), _array(blob, diff, f"{where}, diff") if diff else None
+
+
+def _array(blob: Any, numbers: Sequence[float], where: str) -> np.ndarray:
     import numpy as np
 
-    # Caffe takes the doubles where there are any; four sizes are older than `shape`.
-    values = np.array(blob.double_data or blob.data, np.float32)
+    values = np.array(numbers, np.float32)
+    # Four sizes are older than `shape`.
     old = any(blob.HasField(name) for name in ("num", "channels", "height", "width"))
     shape = (blob.num, blob.channels, blob.height, blob.width) if old else tuple(blob.shape.dim)
     if values.size != prod(shape):
