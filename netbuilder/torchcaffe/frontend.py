@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbuilder.errors import DataError, GraphError, NoSuchLayer, ShapeError, did_you_mean
-from netbuilder.torchcaffe.python_layer import Layer
 from netbuilder.torchcaffe.vectors import BlobVec, DtypeVec, IntVec, LayerVec, StringVec
 
 if TYPE_CHECKING:
     from netbuilder.torchcaffe.blob import Blob
     from netbuilder.torchcaffe.node import Node
+    from netbuilder.torchcaffe.python_layer import Layer
 
 Arrays = dict[str, np.ndarray]
 
