@@ -144,6 +144,11 @@ def test_a_blob_that_contradicts_itself_is_named(tmp_path):
     io.write_binary(tmp_path / "a.caffemodel", net)
     with pytest.raises(DataError, match=r'a.caffemodel: layer "conv": .* 2 2 \(4\) with 3 values'):
         read_weights(tmp_path / "a.caffemodel")
+    blob.data.append(4)
+    blob.diff.append(5)
+    io.write_binary(tmp_path / "a.caffemodel", net)
+    with pytest.raises(DataError, match=r'"conv", diff: .* 2 2 \(4\) with 1 values'):
+        read_weights(tmp_path / "a.caffemodel")
 
 
 def test_nothing_is_left_where_a_file_cannot_be_written(tmp_path):

@@ -20,11 +20,12 @@ def assign(message: Any, name: str, value: Any) -> None:
         known = message.DESCRIPTOR.fields_by_name
         raise FieldError(f'{message.DESCRIPTOR.name} has no field "{name}"'
                          f"{did_you_mean(name, known)}")
-    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    several = isinstance(value, (list, tuple))
+    values = list(value) if several else [value]
     if not is_repeated(field):
-        if len(values) != 1:
+        if several:
             raise WrongValue(f"{name} takes one value, not {value!r}")
-        _assign_one(message, field, values[0])
+        _assign_one(message, field, value)
     elif field.message_type is not None:
         for item in values:
             _fill(getattr(message, name).add(), field, item)

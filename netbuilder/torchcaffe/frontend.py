@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netbuilder.errors import DataError, GraphError, NoSuchLayer, ShapeError, did_you_mean
-from netbuilder.torchcaffe.python_layer import Layer
 from netbuilder.torchcaffe.vectors import BlobVec, DtypeVec, IntVec, LayerVec, StringVec
 
 if TYPE_CHECKING:
     from netbuilder.torchcaffe.blob import Blob
     from netbuilder.torchcaffe.node import Node
+    from netbuilder.torchcaffe.python_layer import Layer
 
 Arrays = dict[str, np.ndarray]
 
@@ -258,5 +258,5 @@ def _copied(arrays: Arrays) -> Arrays:
 
 
 def _joined(batches: list[Arrays], names: list[str], length: int) -> Arrays:
-    return {name: np.concatenate([batch[name] for batch in batches])[:length]
-            if batches else np.zeros(0) for name in names}
+    return {name: np.asarray([row for batch in batches for row in batch[name]])[:length]
+            for name in names}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from netbuilder.torchcaffe import glog
 
 
@@ -11,7 +13,7 @@ def init_log(level: int | None = None, stderr: bool = True) -> None:
     Without a level it stays as it is. The log always goes to stderr.
     """
     if level is not None:
-        glog.set_level(int(level))
+        glog.set_level(operator.index(level))
 
 
 def log(text: str) -> None:

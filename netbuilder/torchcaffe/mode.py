@@ -77,9 +77,10 @@ def synchronize() -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Starts the random numbers of nets made after this anew; OverflowError below 0."""
-    if operator.index(seed) < 0:
-        raise OverflowError(f"set_random_seed: {seed} is below 0")
+    """Starts the random numbers of nets made after this anew; OverflowError beyond 32 bits."""
+    seed = int(operator.index(seed))
+    if not 0 <= seed < 2 ** 32:
+        raise OverflowError(f"set_random_seed: {seed} is not between 0 and 2**32 - 1")
     current.rng.seed(seed)
 
 

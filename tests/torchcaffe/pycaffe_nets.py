@@ -167,6 +167,12 @@ n.params['ip'][1].data[...] = 4; n.forward(); r = [one, d]""",
     "setting diff": NET + "n.blobs['data'].diff = np.ones((4, 2))",
 }
 
+LOSS = """
+open('loss.prototxt', 'w').write('''
+input: "x" input_shape { dim: 2 dim: 3 } layer { name: "r" type: "Reduction" bottom: "x" top: "r" }
+''')
+n = caffe.Net('loss.prototxt', caffe.TEST)
+"""
 ALL = {
     "forward_all": DEPLOY + MANY + "r = n.forward_all(a=a, b=b)",
     "forward_all blobs": DEPLOY + MANY + "r = sorted(n.forward_all(['sum'], a=a, b=b).items())",
@@ -177,6 +183,8 @@ ALL = {
     "forward_all kinds": DEPLOY + MANY + """
 o = n.forward_all(a=a, b=b); r = type(o).__name__, type(o['ip']).__name__""",
     "forward_all lacks one": DEPLOY + MANY + "n.forward_all(a=a)",
+    "forward_all of a loss": LOSS + "n.forward_all(x=np.ones((4, 3)))",
+    "forward_backward_all of a loss": LOSS + "n.forward_backward_all(x=np.ones((4, 3)))",
     "forward_backward_all": DEPLOY + MANY + """
 g = np.arange(14.).reshape(7, 2)
 blobs, diffs = n.forward_backward_all(a=a, b=b, ip=g, twice=g)

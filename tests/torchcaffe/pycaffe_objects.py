@@ -88,6 +88,9 @@ SPECS = {
     "a tuple": SPEC + "caffe.to_proto(L.Input(shape=dict(dim=(2, 3))))",
     "a tuple of messages": SPEC + "caffe.to_proto(L.ReLU(L.Input(), include=(dict(phase=0),)))",
     "no values": SPEC + "caffe.to_proto(L.Slice(L.Input(), slice_point=[]))",
+    "a list for one value": SPEC + "caffe.to_proto(L.Power(L.Input(), power=[2]))",
+    "a list for one message": SPEC + """
+caffe.to_proto(L.InnerProduct(L.Input(), num_output=1, weight_filler=[dict(type='xavier')]))""",
     "no parameters": SPEC + "caffe.to_proto(L.InnerProduct(L.Input(), num_output=1, param=[]))",
     "assigned no values": """
 from caffe import net_spec; net_spec.assign_proto(caffe.proto.caffe_pb2.NetParameter(), 'input', [])

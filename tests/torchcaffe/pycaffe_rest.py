@@ -87,6 +87,17 @@ n.copy_from('w.caffemodel'); r = d""",
     "copy_from by name only": NET + """
 n.save('w.caffemodel')
 m = caffe.Net('phases.prototxt', caffe.TEST); m.copy_from('w.caffemodel'); r = len(m.params)""",
+    "copy_from brings diffs": """
+open('s.prototxt', 'w').write(open('solver.prototxt').read() + 'snapshot_diff: true')
+s = caffe.SGDSolver('s.prototxt'); s.step(2); s.snapshot()
+n = caffe.Net('net.prototxt', 'shot_iter_2.caffemodel', caffe.TRAIN); r = n.params['ip'][0].diff
+""",
+    "copy_from of double diffs": NET + """
+m = caffe.proto.caffe_pb2.NetParameter(); b = m.layer.add(name='ip').blobs
+b.add(num=1, channels=1, height=3, width=2, double_data=range(6), double_diff=[2] * 6)
+b.add(data=[1, 2, 3], shape=dict(dim=[3])); n.params['ip'][1].diff[...] = 4
+open('w.caffemodel', 'wb').write(m.SerializeToString()); n.copy_from('w.caffemodel')
+r = [v for b in n.params['ip'] for v in (b.data, b.diff)]""",
     "copy_from nothing": NET + """
 open('w.caffemodel', 'w').close(); n.copy_from('w.caffemodel'); r = n.params['ip'][0].data""",
     "weights of nothing": """
@@ -184,9 +195,14 @@ caffe.set_solver_count(1); caffe.set_solver_rank(0)""",
     "set count text": "caffe.set_solver_count('2')",
     "multiprocess": "r = caffe.set_multiprocess(True), caffe.set_multiprocess(False)",
     "log": "r = caffe.log('hello')",
+    "level by text": "caffe.init_log('a')",
     "log a number": "caffe.log(5)",
     "seed": "r = caffe.set_random_seed(7)",
     "seed below zero": "caffe.set_random_seed(-1)",
+    "seed of 32 bits": "r = caffe.set_random_seed(2 ** 32 - 1)",
+    "seed of 33 bits": "caffe.set_random_seed(2 ** 32)",
+    "seed of 65 bits": "caffe.set_random_seed(2 ** 64)",
+    "seed true": "r = caffe.set_random_seed(True)",
     "seed text": "caffe.set_random_seed('7')",
     "seed repeats": """
 open('g.prototxt', 'w').write('''
