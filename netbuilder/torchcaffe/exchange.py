@@ -52,8 +52,12 @@ def share(net: Net, other: Net) -> None:
 
     All are checked before any is changed. Raises ShapeError where a layer's parameters differ.
     """
-    pairs = [(net.layer_dict[theirs.name], theirs) for theirs in other.layers
-             if theirs.name in net.layer_dict]
+    pairs = []
+    for theirs in other.layers:
+        if theirs.name in net.layer_dict:
+            pairs.append((net.layer_dict[theirs.name], theirs))
+        else:
+            log.info("Ignoring source layer %s", theirs.name)
     for mine, theirs in pairs:
         _check_same(mine, theirs)
     for mine, theirs in pairs:
