@@ -254,8 +254,6 @@ class BatchReindex(Layer):
         data, indices = self.bottom_shapes
         if len(indices) != 1:
             self.fail(f"the indices must have one axis, not {show(indices)}")
-        if not data:
-            self.fail("its first bottom is a scalar: it has no axis 0 to take images from")
         return [indices + data[1:]]
 
     def reach(self, bottom: int) -> Sequence[Reach] | None:
