@@ -139,6 +139,14 @@ def current_step(param: Any, iteration: int) -> int:
     return steps_done(param, iteration) if param.lr_policy == "multistep" else 0
 
 
+def step_taken(param: Any, iteration: int) -> int:
+    """Which value of ``stepvalue`` the policy multistep passes at an iteration; 0 for none."""
+    if param.lr_policy != "multistep":
+        return 0
+    done = steps_done(param, iteration)
+    return done if done > steps_done(param, iteration - 1) else 0
+
+
 def _policy(param: Any) -> Policy:
     """The policy of a solver, all its fields checked."""
     name = param.lr_policy

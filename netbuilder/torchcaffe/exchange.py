@@ -56,8 +56,12 @@ def share(net: Net, other: Net) -> None:
 
     All are checked before any is changed. Raises ShapeError where a layer's parameters differ.
     """
-    named = {node.name: node for node in net.nodes}
-    pairs = [(named[theirs.name], theirs) for theirs in other.nodes if theirs.name in named]
+    named, pairs = {node.name: node for node in net.nodes}, []
+    for theirs in other.nodes:
+        if theirs.name in named:
+            pairs.append((named[theirs.name], theirs))
+        else:
+            log.info("Ignoring source layer %s", theirs.name)
     for mine, theirs in pairs:
         _check_same(mine, theirs)
     for mine, theirs in pairs:

@@ -159,7 +159,7 @@ class Net(Frontend, Unpickled):
             if self.debug_info:
                 debug.forward(self.nodes[number])
             self._call("after forward", number)
-        return torch.as_tensor(sum(losses), device=self.device)
+        return torch.as_tensor(sum(losses), dtype=torch.float32, device=self.device)
 
     def _backward(self, start: int, end: int) -> None:
         start, end = self._existing(start, end)

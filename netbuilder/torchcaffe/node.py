@@ -99,18 +99,24 @@ class Node(PythonLayer):
                 blob.reshape(*shape)
 
     def check_read(self, bottoms: Sequence[torch.Tensor]) -> None:
-        """Raises ShapeError if a bottom is read that is an empty blob: Caffe aborts there."""
+        """Raises ShapeError if a bottom is read, or a top known to be written, that is an empty
+        blob: Caffe aborts there."""
         for index, (name, blob, values) in enumerate(zip(self.layer.bottoms, self.bottoms, bottoms,
                                                          strict=True)):
             if (blob.empty or self.op.needs_values) and not values.numel() and (
                     self.op.reads is None or index in self.op.reads):
                 self.layer.fail(f'its bottom "{name}" is empty: {show(values.shape)}')
+        if bottoms and not self.op.shaped_by_values:
+            self._check_written(self.layer.top_shapes)
 
     def check_written(self, tops: Sequence[torch.Tensor | None]) -> None:
-        """The same of tops that are written."""
-        for name, blob, values in zip(self.top_names, self.tops, tops, strict=True):
-            if blob.empty and values is not None and not values.numel() and self.op.writes_empty:
-                self.layer.fail(f'its top "{name}" is empty: {show(values.shape)}')
+        """The same of tops that were written, of any shape."""
+        self._check_written([(1,) if top is None else tuple(top.shape) for top in tops])
+
+    def _check_written(self, shapes: Sequence[Shape]) -> None:
+        for name, blob, shape in zip(self.top_names, self.tops, shapes, strict=True):
+            if blob.empty and 0 in shape and self.op.writes_empty:
+                self.layer.fail(f'its top "{name}" is empty: {show(shape)}')
 
     def share(self) -> None:
         """Makes tops that are no blobs of their own in Caffe views of the first bottom, or of the

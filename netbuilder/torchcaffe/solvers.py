@@ -11,7 +11,7 @@ import torch
 
 from netbuilder.errors import SolverError, one_of
 from netbuilder.solver.nets import read_solver
-from netbuilder.solver.policies import check_regularization
+from netbuilder.solver.policies import check_regularization, step_taken
 from netbuilder.torchcaffe.glog import log
 from netbuilder.torchcaffe.solver import Solver
 
@@ -80,6 +80,9 @@ class SGDSolver(Solver):
     @torch.no_grad()
     def apply_update(self) -> None:
         rate = self.lr
+        step = step_taken(self.param, self.iter)
+        if step:
+            log.info("MultiStep Status: Iteration %d, step = %d", self.iter, step)
         if self._due("display"):
             log.info("Iteration %d, lr = %g", self.iter, rate)
         groups = self._groups()

@@ -91,6 +91,9 @@ NORMALIZATION = {
         one("BatchNorm", "batch_norm_param { use_global_stats: true }"),
         {"data/x": X, "param/it/0": [8], "param/it/1": [10], "param/it/2": [2]},
         {"data/out": NORMALIZED, "param/it/0": [8], "param/it/2": [2]}),
+    "batch norm of one value without eps gives no number": Quirk(
+        one("BatchNorm", "batch_norm_param { eps: 0 }"), {"data/x": [[5]]},
+        {"data/out": [[float("nan")]]}),
     # With k it would be 2 / (2 + 4).
     "lrn within a channel ignores k": Quirk(
         one("LRN", "lrn_param { norm_region: WITHIN_CHANNEL local_size: 1 alpha: 1 beta: 1 k: 2 }"),
@@ -199,6 +202,9 @@ OTHERS = {
     "scale without a filler is one": Quirk(
         one("Scale", "scale_param { bias_term: true }"), {"data/x": [[1]]},
         {"param/it/0": [1], "param/it/1": [0]}),
+    "of crossed bounds clip takes the lower": Quirk(
+        one("Clip", "clip_param { min: 3 max: 1 }"), {"data/x": [[0, 2, 5]]},
+        {"data/out": [[3, 3, 3]], "diff/x": [[0, 0, 0]]}),
     "prelu without a filler is a quarter": Quirk(
         one("PReLU"), {"data/x": [[1]]}, {"param/it/0": [0.25]}),
     "softmax works along axis 1": Quirk(

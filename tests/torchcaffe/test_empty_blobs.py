@@ -83,6 +83,15 @@ CASES["only an input"] = source("in0", (0, 3))
 CASES["slice"] = source("in0", (2, 3)) + (
     'layer { name: "it" type: "Slice" bottom: "in0" top: "out" top: "rest" '
     'slice_param { slice_point: 3 } }')
+CASES |= {f"{kind} of too small an image": source("in0", (1, 1, 3, 1)) + (
+    f'layer {{ name: "it" type: "{kind}" bottom: "in0" top: "out" {fields} }}')
+    for kind, fields in {
+        "Convolution": "convolution_param { num_output: 2 kernel_size: 4 }",
+        "Deconvolution": "convolution_param { num_output: 2 kernel_size: 2 pad: 1 }",
+        "Im2col": "convolution_param { kernel_h: 1 kernel_w: 2 }",
+        "Pooling": "pooling_param { pool: AVE kernel_size: 2 round_mode: FLOOR }"}.items()}
+CASES["batch_reindex of a scalar"] = source("in0", ()) + source("in1", (2,)) + (
+    'layer { name: "it" type: "BatchReindex" bottom: "in0" bottom: "in1" top: "out" }')
 CASES["crop"] = source("in0", (2, 3)) + source("in1", (0, 3)) + (
     'layer { name: "it" type: "Crop" bottom: "in0" bottom: "in1" top: "out" '
     'crop_param { axis: 1 } }')  # the other bottom's size is all it wants

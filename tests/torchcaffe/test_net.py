@@ -354,6 +354,8 @@ def test_torchs_own_random_numbers_are_left_alone():
 
 @pytest.mark.parametrize("fields, words", [
     ("kernel_size: 3 dilation: 0", "no stride and no dilation of 0"),
+    ("kernel_size: 3 } } layer { type: \"BatchNorm\" bottom: \"c\" top: \"c\" "
+     "batch_norm_param { eps: -1", "no negative eps: it is -1"),
     ("kernel_size: 3 } } layer { type: \"Convolution\" bottom: \"c\" top: \"c\" "
      "convolution_param { num_output: 1 kernel_size: 1", "cannot work in place"),
 ])

@@ -19,11 +19,12 @@ import caffe
 caffe.get_solver(sys.argv[1]).solve()
 """
 TOLD = re.compile(r"\] ( *(?:Iteration \d|Test loss|Train net|Test net|Gradient clip|Snapshotting|"
-                  r"Optimization Done).*)")
+                  r"Optimization Done|MultiStep|Ignoring).*)")
 PACE = re.compile(r" \(\S+ iter/s, \S+s/\d+ iters\)")
 BASE = {"base_lr": 0.05, "lr_policy": "step", "gamma": 0.5, "stepsize": 3, "momentum": 0.9,
         "weights": "start.caffemodel", "max_iter": 6, "random_seed": 1}
 TEXT = "text"  # the key of more lines of the solver file
+NO_LOSS = "no loss"  # the key that takes the weights of all losses away
 STAGED = """
 layer { name: "more" type: "Softmax" bottom: "fc" top: "more" include { stage: "more" } }
 layer { name: "most" type: "Reduction" bottom: "more" top: "most"
@@ -50,11 +51,16 @@ def told(log: str) -> list[tuple[str, list[float]]]:
     {"type": "Nesterov", "test_iter": [2, 1, 3], "test_interval": 3, "display": 2,
      "clip_gradients": 0.5, TEXT: """train_state { stage: "more" }
      test_state { } test_state { stage: "more" } test_state { level: 1 stage: "more" }"""},
+    {"lr_policy": "multistep", "test_iter": 1, "test_interval": 3, "display": 2,
+     TEXT: "stepvalue: 2 stepvalue: 2 stepvalue: 5"},
+    {"display": 1, "test_iter": 1, "test_interval": 3, NO_LOSS: True},
 ])
 def test_solve_does_and_says_what_real_caffe_does(tiny, run_caffe, capfd, fields):
     fields = dict(fields)
     extra = fields.pop(TEXT, "")
     net = Path("resnet.prototxt").read_text() + STAGED
+    if fields.pop(NO_LOSS, False):
+        net = re.sub('top: "(loss|last)"', r"\g<0> loss_weight: 0", net)
     Path("staged.prototxt").write_text(net)
     caffe.Net("resnet.prototxt", caffe.TRAIN, rng=caffe.Rng(3)).save("start.caffemodel")
     made = {}

@@ -75,7 +75,8 @@ class Clip(Neuron):
     rereads = (0,)
 
     def value(self, x):
-        return x.clamp(self.layer.fields.min, self.layer.fields.max)
+        fields = self.layer.fields
+        return x.clamp(fields.min, max(fields.min, fields.max))  # of crossed bounds min wins
 
     def slope(self, bottom, top):
         fields = self.layer.fields

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from netbuilder.layer import Layer
 from netbuilder.proto import caffe_pb2
 from netbuilder.torchcaffe.ops.base import Op, Tensors, register, with_gradient_of
+from netbuilder.torchcaffe.rng import Rng
 
 
 @register
@@ -24,6 +26,11 @@ class BatchNorm(Op):
     always_backward = True
     keeps_top = False
     rereads = ()
+
+    def __init__(self, layer: Layer, rng: Rng) -> None:
+        super().__init__(layer, rng)
+        if layer.eps < 0:
+            layer.fail(f"the embedded engine takes no negative eps: it is {layer.eps:g}")
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         return [self.normalize(bottoms[0], params)]
@@ -48,7 +55,8 @@ class BatchNorm(Op):
                   bias: torch.Tensor | None, shift: torch.Tensor | float) -> torch.Tensor:
         mean, variance = (torch.zeros_like(total) for total in statistics[:2])
         if x.numel() == x.shape[1]:  # of a single value torch knows no unbiased variance; Caffe: 0
-            mean, top = x.detach().reshape(-1), x - x
+            mean = x.detach().reshape(-1)
+            top = (x - x) * torch.tensor(self.layer.eps).rsqrt()  # no number where eps is 0
             top = top if scale is None else top * scale.view_as(top)
             top = top if bias is None else top + bias.view_as(top)
         else:  # with momentum 1 torch leaves the mean and unbiased variance of this batch there

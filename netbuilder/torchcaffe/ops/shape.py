@@ -130,6 +130,8 @@ class BatchReindex(Op):
 
     def forward(self, bottoms: Tensors, params: Tensors) -> Tensors:
         x, index = bottoms[0], bottoms[1].detach().flatten()
+        if not x.dim():
+            self.layer.fail("its first bottom is a scalar: it has no axis 0 to take images from")
         if index.device.type == "cpu":  # on a GPU the check would wait; torch asserts there
             wrong = index[(index < 0) | (index >= x.shape[0])]
             if wrong.numel():
