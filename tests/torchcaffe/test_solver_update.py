@@ -78,7 +78,7 @@ def test_update(tiny, fields, expected):
 @pytest.mark.parametrize("fields", [
     {"momentum": 0.9}, {"type": "Nesterov", "momentum": 0.9}, {"type": "AdaGrad"},
     {"type": "RMSProp", "rms_decay": 0.9}, {"type": "AdaDelta", "momentum": 0.9, "delta": 1e-4},
-    {"type": "Adam", "momentum": 0.9},
+    {"type": "Adam", "momentum": 0.9, "delta": 1e-4},
 ])
 def test_values_are_updated_alike_however_they_are_cut(tiny, monkeypatch, fields):
     def run(part: int) -> dict[str, np.ndarray]:
