@@ -147,7 +147,7 @@ def test_a_blob_that_contradicts_itself_is_named(tmp_path):
     blob.data.append(4)
     blob.diff.append(5)
     io.write_binary(tmp_path / "a.caffemodel", net)
-    with pytest.raises(DataError, match=r'"conv", diff: .* 2 2 \(4\) with 1 values'):
+    with pytest.raises(DataError, match='"conv": a blob of 4 values with 1 gradients'):
         read_weights(tmp_path / "a.caffemodel")
 
 
