@@ -53,7 +53,7 @@ def assert_same(solver: caffe.SGDSolver, other: caffe.SGDSolver) -> None:
         for what in ("data", "diff"):
             mine, theirs = (getattr(each.net.params[name][index], what)
                             for each in (solver, other))
-            np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=2e-5,
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5,
                                        err_msg=f"{name} {index} {what}")
 
 
@@ -134,7 +134,7 @@ def gradient_after_a_step(seen: bool) -> np.ndarray:
 
 def test_a_net_that_shares_the_weights_goes_backward_by_the_newest():
     gradient = gradient_after_a_step(seen=False)
-    np.testing.assert_allclose(gradient, gradient_after_a_step(seen=True), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(gradient, gradient_after_a_step(seen=True), rtol=1e-4, atol=1e-6)
 
 
 CONVOLUTION = ('layer {{ name: "{0}" type: "Convolution" bottom: "{1}" top: "{0}" '
